@@ -1,0 +1,1 @@
+"""The models as they answer: the inference server and what it shares with training."""

@@ -1,0 +1,1 @@
+"""Electric load: a month of daily forecasts and its peak days."""

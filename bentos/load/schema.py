@@ -1,0 +1,184 @@
+"""What may be asked of the load model and what it answers; every refusal that needs no model is made here."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import date, timedelta
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+ModelType = Literal["Ensemble", "RandomForestRegressor", "GradientBoostingRegressor", "Ridge"]
+WeatherMode = Literal["climatology", "forecast", "actual"]
+
+MIN_DAYS = 14  # fewer and not even a weekday profile can be told
+MODEL_DAYS = 60  # fewer and only a baseline answers
+ANNUAL_DAYS = 400  # fewer and last year is unknown
+MAX_ROWS = 10_000  # 27 years of days
+MAX_LEAD_DAYS = 62  # the whole of the next month, asked at any day of this one
+MAX_GAP_SHARE = 0.10
+MAX_LOAD = 1e12
+
+
+def refusal(code: str, message: str, **context: object) -> PydanticCustomError:
+    """A validation error whose text says what to do; ``code`` is stable for machines."""
+    return PydanticCustomError(code, message, context)  # type: ignore[arg-type]
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise refusal("timezone_unknown", "'{name}' is no IANA time zone; write one such as Europe/Berlin.", name=name) from None
+    return name
+
+
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Temperature = Annotated[Number, Field(ge=-90, le=70)]
+Humidity = Annotated[Number, Field(ge=0, le=100)]
+Rainfall = Annotated[Number, Field(ge=0, le=3000)]
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused: a misspelt option must not be ignored in silence."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class Weather(Strict):
+    """One local day of weather: °C, % relative humidity, mm of rain."""
+
+    date: date
+    temperature: Temperature | None = None
+    humidity: Humidity | None = None
+    rainfall: Rainfall | None = None
+
+
+class Reading(Weather):
+    """One local calendar day: its load in the question's unit, and its weather where it is known."""
+
+    load: Annotated[Number, Field(ge=0, le=MAX_LOAD)]
+
+
+class Question(Strict):
+    """A daily history and the month to forecast.
+
+    The origin is the last day of ``series``. Without year and month the calendar month after it is meant.
+    """
+
+    series: Annotated[list[Reading], Field(min_length=1, max_length=MAX_ROWS)]
+    unit: Annotated[str, Field(min_length=1, max_length=16)] = "MW"
+    year: Annotated[int, Field(ge=1900, le=2200, strict=True)] | None = None
+    month: Annotated[int, Field(ge=1, le=12, strict=True)] | None = None
+    model_type: ModelType = "Ensemble"
+    weather: WeatherMode = "climatology"
+    weather_ahead: Annotated[list[Weather], Field(max_length=MAX_LEAD_DAYS)] = []
+    timezone: Timezone = "UTC"
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    subdivision: Annotated[str, Field(min_length=1, max_length=16)] | None = None
+
+    @property
+    def origin(self) -> date:
+        """The last day that is known."""
+        return self.series[-1].date
+
+    @property
+    def days(self) -> list[date]:
+        """Every local day of the month asked for."""
+        first = self.origin.replace(day=1) if self.year is None else date(self.year, self.month or 1, 1)
+        if self.year is None:
+            first = (first + timedelta(days=32)).replace(day=1)
+        following = (first + timedelta(days=32)).replace(day=1)
+        return [first + timedelta(days=i) for i in range((following - first).days)]
+
+    @model_validator(mode="after")
+    def _in_order_and_enough(self) -> Self:
+        self.series.sort(key=lambda reading: reading.date)
+        twice = [day.isoformat() for day, n in Counter(r.date for r in self.series).items() if n > 1]
+        if twice:
+            raise refusal("days_twice", "These days stand more than once: {days}. Keep one row a day.", days=", ".join(twice[:10]))
+        if len(self.series) < MIN_DAYS:
+            raise refusal("history_too_short", "{given} days are given; send at least {needed}.", given=len(self.series), needed=MIN_DAYS)
+        span = (self.origin - self.series[0].date).days + 1
+        missing = span - sum(reading.load > 0 for reading in self.series)
+        if missing > MAX_GAP_SHARE * span:
+            raise refusal(
+                "too_many_gaps",
+                "{missing} of {span} days between the first and the last row are missing or zero; at most {share} % can be "
+                "filled. Add the missing days or send a shorter, complete history.",
+                missing=missing, span=span, share=math.floor(100 * MAX_GAP_SHARE),
+            )  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _month_within_reach(self) -> Self:
+        if (self.year is None) != (self.month is None):
+            raise refusal("month_incomplete", "Give both year and month, or neither for the month after the last row.")
+        last = self.days[-1]
+        if last <= self.origin:
+            raise refusal("month_known", "The month ends on {last} and the history on {origin}: nothing is left to forecast. Ask for a later month.", last=last.isoformat(), origin=self.origin.isoformat())  # fmt: skip
+        if (last - self.origin).days > MAX_LEAD_DAYS:
+            raise refusal("month_too_far", "The month ends on {last}, more than {reach} days after the last row ({origin}). Add newer rows or ask for an earlier month.", last=last.isoformat(), origin=self.origin.isoformat(), reach=MAX_LEAD_DAYS)  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _weather_as_the_mode_needs(self) -> Self:
+        ahead = {row.date for row in self.weather_ahead if row.temperature is not None}
+        missing = [day.isoformat() for day in self.days if day > self.origin and day not in ahead]
+        if self.weather != "climatology" and missing:
+            raise refusal("weather_missing", "Mode '{mode}' needs a temperature in weather_ahead for each day; missing: {days}.", mode=self.weather, days=", ".join(missing[:10]))  # fmt: skip
+        if self.weather == "climatology" and self.weather_ahead:
+            raise refusal("weather_unused", "weather_ahead is given but the mode is climatology; set weather to 'forecast'.")
+        if self.subdivision and not self.country:
+            raise refusal("country_missing", "A subdivision needs its country; add one such as 'AU'.")
+        return self
+
+
+class Day(Strict):
+    """A local day of the answer: mean and quantiles in the question's unit, probability of being among the ten highest."""
+
+    date: date
+    mean: float
+    p5: float
+    p10: float
+    p50: float
+    p90: float
+    p95: float
+    p_top10: float
+
+
+class Peak(Strict):
+    """One of the ten days of highest expected load; p10 to p90 holds the load in four cases of five."""
+
+    rank: int
+    date: date
+    value: float
+    unit: str
+    p10: float
+    p90: float
+    probability: float
+
+
+class Model(Strict):
+    """Which model answered; ``cold_start`` says that it was not fitted on this series."""
+
+    name: str
+    version: str
+    model_type: ModelType | Literal["Baseline"]
+    cold_start: bool
+
+
+class Answer(Strict):
+    """The month, day by day, and its ten peak days."""
+
+    origin: date
+    unit: str
+    days: list[Day]
+    top10: list[Peak]
+    model: Model
+    weather: WeatherMode
+    warnings: list[str]

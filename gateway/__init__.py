@@ -1,0 +1,1 @@
+"""HTTP for other systems: checks, forwards, remembers. It knows no model."""
