@@ -1,0 +1,40 @@
+"""`python -m gateway`: one process on the address that the settings name."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from gateway import logs
+from gateway.app import create_app
+from gateway.settings import Settings
+
+
+def main() -> int:
+    """2 for a bad configuration, else whatever stopping gives."""
+    try:
+        settings = Settings()
+    except ValidationError as wrong:
+        for error in wrong.errors():
+            name = "FOREWATT_" + "_".join(str(part).upper() for part in error["loc"][:1])
+            sys.stderr.write(f"{name}: {error['msg']}\n")
+        return 2
+    logs.configure()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_s,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

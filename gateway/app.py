@@ -1,0 +1,42 @@
+"""Table of contents: settings, routes, middleware, errors, lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from gateway import errors, forecasts, health, inference, metrics
+from gateway.bodies import BodyLimit
+from gateway.logs import AccessLog, is_request_id
+from gateway.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The gateway as an ASGI application; nothing is opened before its lifespan begins."""
+    app = FastAPI(
+        title="Forewatt",
+        version=metrics.version(),
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(CorrelationIdMiddleware, validator=is_request_id),
+            Middleware(AccessLog),
+            Middleware(BodyLimit, limit_bytes=settings.body_limit_bytes),
+        ],
+    )
+    app.state.settings = settings
+    for room in (forecasts, health, metrics):
+        app.include_router(room.router)
+    errors.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    async with inference.connect(settings) as app.state.inference:
+        yield

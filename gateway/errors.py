@@ -1,0 +1,157 @@
+"""The few problems a caller can meet, and their one translation to application/problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+MEDIA_TYPE = "application/problem+json"
+MAX_FAULTS = 50
+MAX_TEXT = 300  # of the caller's own words that come back
+
+# What to do when the framework itself refuses.
+REMEDIES = {
+    404: "There is no such address. The list of routes is at /docs and /openapi.json.",
+    405: "This address does not take that method. Use one that the Allow header names.",
+    413: "The body is too large. Send a shorter history or fewer rows.",
+}
+
+
+class Fault(BaseModel):
+    """One thing that is wrong: a JSON pointer into the body, for tables the row (from 1) and the column."""
+
+    pointer: str | None = None
+    row: int | None = None
+    column: str | None = None
+    code: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """The body of every refusal."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Fault] = []
+    trace_id: str | None = None
+
+
+class Problem(HTTPException):
+    """A refusal that says what is wrong and what to do next; ``code`` is stable for machines."""
+
+    def __init__(self, status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(status, detail)
+        self.code = code
+        self.faults = faults
+
+    def response(self, path: str) -> JSONResponse:
+        """The document; ``path`` is what was asked for."""
+        document = ProblemDocument(
+            type=f"urn:forewatt:problem:{self.code}",
+            title=HTTPStatus(self.status_code).phrase,
+            status=self.status_code,
+            detail=_short(self.detail),
+            instance=_short(path),
+            errors=list(self.faults),
+            trace_id=correlation_id.get(),
+        )
+        content = document.model_dump(exclude_none=True)
+        return JSONResponse(content, self.status_code, self.headers, media_type=MEDIA_TYPE)
+
+
+class Unavailable(Problem):
+    """503: nothing is wrong with the question, it comes too early."""
+
+    def __init__(self, code: str, detail: str, faults: Sequence[Fault] = (), retry_after_s: int = 2) -> None:
+        super().__init__(503, code, f"{detail} Try again in {retry_after_s} seconds.", faults)
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+def refused(errors: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None) -> Problem:
+    """Pydantic's findings as a problem; ``lines`` are line numbers when the series came from a file."""
+    faults = [_fault(error, lines) for error in errors[:MAX_FAULTS]]
+    # A header and the model's name select what answers; the body's other fields are the question itself.
+    unreadable = any(e["loc"][0:1] == ("header",) or e["loc"][-1:] == ("model_type",) for e in errors)
+    more = f" {len(errors) - 1} more like it, see errors." if len(errors) > 1 else ""
+    first = f"{_place(faults[0])}{faults[0].message.rstrip('.')}."
+    detail = f"{first}{more} Correct the request and send it again."
+    return Problem(400 if unreadable else 422, "invalid-request", detail, faults)
+
+
+def install(app: FastAPI) -> None:
+    """Let every refusal and every crash leave as a problem document."""
+    app.add_exception_handler(HTTPException, _from_http)
+    app.add_exception_handler(RequestValidationError, _from_validation)
+    app.add_exception_handler(ClientDisconnect, _from_disconnect)
+    app.add_exception_handler(Exception, _from_crash)
+
+
+def _fault(error: Mapping[str, Any], lines: Sequence[int] | None) -> Fault:
+    where = error["loc"][1:] if error["loc"][:1] == ("body",) else error["loc"]
+    message = _short(error["msg"])
+    if where[:1] == ("header",):
+        return Fault(code=error["type"], message=f"header {where[-1]}: {message}")
+    fault = Fault(pointer=_pointer(where), code=error["type"], message=message)
+    match where:
+        case ("series" | "weather_ahead" as table, int(index), *rest):
+            from_file = table == "series" and lines is not None
+            fault.row = lines[index] if from_file and lines else index + 1
+            fault.pointer = "/new_data_path" if from_file else fault.pointer
+            fault.column = _short(str(rest[0])) if rest else None
+    return fault
+
+
+def _pointer(where: Sequence[str | int]) -> str:
+    return _short("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in where))
+
+
+def _place(fault: Fault) -> str:
+    if fault.row is None:
+        return f"At {fault.pointer}: " if fault.pointer else ""
+    return f"Row {fault.row}, {fault.column}: " if fault.column else f"Row {fault.row}: "
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+
+
+async def _from_http(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, Problem):
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+        status, headers = error.status_code, error.headers
+        code = HTTPStatus(status).phrase.lower().replace(" ", "-")
+        error = Problem(status, code, REMEDIES.get(status, "Correct the request and send it again."))
+        error.headers = headers
+    return error.response(request.url.path)
+
+
+async def _from_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return refused(error.errors()).response(request.url.path)
+
+
+async def _from_disconnect(request: Request, _: Exception) -> JSONResponse:
+    cut = Problem(400, "body-cut-off", "The connection closed before the body ended. Send it again.")
+    return cut.response(request.url.path)
+
+
+async def _from_crash(request: Request, _: Exception) -> JSONResponse:
+    detail = (
+        "Something broke on our side; our log has it under this trace_id. Try again, tell us if it stays."
+    )
+    response = Problem(500, "internal", detail).response(request.url.path)
+    # This answer leaves outside of the middleware that adds the request's id to all others.
+    response.headers["X-Request-ID"] = correlation_id.get() or ""
+    return response

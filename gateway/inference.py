@@ -1,0 +1,143 @@
+"""The only caller of the inference server: one bounded pool, one deadline, 503 stays 503."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Annotated
+
+import aiohttp
+import httpx
+from asgi_correlation_id import correlation_id
+from fastapi import Depends, Header, Request
+from httpx_aiohttp import AiohttpTransport
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from bentos.load.schema import Answer, Question
+from gateway.errors import Problem, Unavailable
+from gateway.metrics import INFERENCE_SECONDS
+from gateway.settings import MAX_DEADLINE_MS, Knobs, Settings
+
+DEADLINE_HEADER = "X-Forewatt-Deadline-Ms"
+KEEP_ALIVE_S = 4.0  # the server lets go of an idle connection after 5: ours must be first
+READY_DEADLINE_MS = 2_000
+RETRY_AFTER_S = 2
+
+
+def connect(settings: Settings) -> httpx.AsyncClient:
+    """A client over aiohttp's pool, which holds under load; it adds no header and keeps no cookie."""
+
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=settings.pool_size, keepalive_timeout=KEEP_ALIVE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),  # a jar would carry one caller's cookies to the next
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        )
+
+    transport = AiohttpTransport(client=session)
+    url = str(settings.inference_url)
+    no_timeout = httpx.Timeout(None)  # every hop has a deadline for the whole of it
+    return httpx.AsyncClient(base_url=url, transport=transport, timeout=no_timeout, trust_env=False)
+
+
+def _client(request: Request) -> httpx.AsyncClient:
+    client: httpx.AsyncClient = request.app.state.inference
+    return client
+
+
+def _deadline_ms(
+    settings: Knobs,
+    asked: Annotated[int | None, Header(alias=DEADLINE_HEADER, ge=1, le=MAX_DEADLINE_MS)] = None,
+) -> int:
+    return asked or settings.deadline_ms
+
+
+Inference = Annotated[httpx.AsyncClient, Depends(_client)]
+DeadlineMs = Annotated[int, Depends(_deadline_ms)]
+
+
+async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int) -> Answer:
+    """The model's answer; what is neither an answer nor a refusal becomes 502."""
+    headers = {"content-type": "application/json", **_ours(deadline_ms)}
+    async with _hop(deadline_ms):
+        body = question.model_dump_json(exclude_none=True)
+        response = await client.post("/forecast", content=body, headers=headers)
+    if response.status_code != 200:
+        raise _refusal(response)
+    try:
+        # Strict about NaN: a number that is none must not leave this house as null.
+        return Answer.model_validate(from_json(response.content, allow_inf_nan=False))
+    except (ValueError, ValidationError):
+        raise _garbled() from None
+
+
+async def ready(client: httpx.AsyncClient) -> bool:
+    """Whether the inference server says that it can answer now."""
+    try:
+        async with _hop(READY_DEADLINE_MS):
+            return (await client.get("/readyz")).status_code == 200
+    except Problem:
+        return False
+
+
+def _ours(deadline_ms: int) -> dict[str, str]:
+    return {DEADLINE_HEADER: str(deadline_ms), "X-Request-ID": correlation_id.get() or ""}
+
+
+@asynccontextmanager
+async def _hop(deadline_ms: int) -> AsyncIterator[None]:
+    """One exchange under its deadline; the pool's own errors become the caller's problems."""
+    started, outcome = perf_counter(), "answered"
+    try:
+        async with asyncio.timeout(deadline_ms / 1000):
+            yield
+    except TimeoutError:
+        outcome = "late"
+        raise _late(deadline_ms) from None
+    except aiohttp.ClientResponseError:
+        outcome = "garbled"
+        raise _garbled() from None
+    except (httpx.TransportError, aiohttp.ClientError):
+        outcome = "unreachable"
+        raise _unavailable() from None
+    finally:
+        INFERENCE_SECONDS.labels(outcome).observe(perf_counter() - started)
+
+
+def _unavailable(retry_after_s: int = RETRY_AFTER_S) -> Problem:
+    detail = "The inference server cannot answer now."
+    return Unavailable("inference-unavailable", detail, retry_after_s=retry_after_s)
+
+
+def _late(deadline_ms: int) -> Problem:
+    detail = f"No answer within {deadline_ms} ms. Allow more with {DEADLINE_HEADER}, or try again later."
+    return Problem(504, "deadline-exceeded", detail)
+
+
+def _garbled() -> Problem:
+    detail = "The inference server sent no answer that we know. Check that its version is this gateway's."
+    return Problem(502, "inference-garbled", detail)
+
+
+def _refusal(response: httpx.Response) -> Problem:
+    """What the inference server refused, in the caller's terms."""
+    if response.status_code in (429, 503):
+        wait = response.headers.get("retry-after", "")
+        return _unavailable(int(wait) if wait.isdigit() else RETRY_AFTER_S)
+    if response.status_code == 504:
+        detail = "The inference server ran out of time. Allow more, or try again later."
+        return Problem(504, "deadline-exceeded", detail)
+    if response.status_code in (400, 422):
+        return Problem(422, "refused-by-model", _reason(response.content))
+    return _garbled()
+
+
+def _reason(content: bytes) -> str:
+    try:
+        said = from_json(content)
+        return str(said.get("detail") or said["error"])
+    except (ValueError, AttributeError, KeyError):
+        return "The model refused this question and gave no reason. Check the history and the month."

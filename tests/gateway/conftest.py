@@ -1,0 +1,145 @@
+"""A gateway and a fake inference server as real HTTP servers on free loopback ports."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bentos.load.schema import Answer, Question
+from gateway.app import create_app
+from gateway.settings import Settings
+
+
+@contextmanager
+def running(app) -> Iterator[str]:
+    """The app behind uvicorn, as in production; gives its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started and thread.is_alive():
+        thread.join(0.01)
+    assert server.started, "the server did not start"
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass
+class FakeInference:
+    """Stands where the inference server stands: remembers what it was sent, answers what the test wants."""
+
+    seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    answer: Response | None = None
+    delay_s: float = 0
+    ready: bool = True
+    url: str = ""
+
+    def reset(self) -> None:
+        self.seen.clear()
+        self.answer, self.delay_s, self.ready = None, 0, True
+
+    async def respond(self, request: Request) -> Response:
+        body = await request.body()
+        path = request.scope["raw_path"].decode()
+        if request.url.query:
+            path += "?" + request.url.query
+        self.seen.append((request.method, path, dict(request.headers), body))
+        await asyncio.sleep(self.delay_s)
+        if request.url.path == "/readyz":
+            return Response(status_code=200 if self.ready else 503)
+        if self.answer is not None:
+            return self.answer
+        if request.url.path == "/forecast":
+            answer = answer_to(Question.model_validate_json(body))
+            return Response(answer.model_dump_json(), media_type="application/json")
+        return JSONResponse({"name": "fake"})
+
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/{path:path}", self.respond, methods=["GET", "POST"])])
+
+
+def answer_to(question: Question) -> Answer:
+    """A flat month, as the schema wants it."""
+    band = {"mean": 5.0, "p5": 3.0, "p10": 4.0, "p50": 5.0, "p90": 6.0, "p95": 7.0}
+    days = [day for day in question.days if day > question.origin]
+    return Answer.model_validate(
+        {
+            "origin": question.origin,
+            "unit": question.unit,
+            "days": [{"date": day, **band, "p_top10": 0.3} for day in days],
+            "top10": [
+                {
+                    "rank": rank,
+                    "date": day,
+                    "value": 5.0,
+                    "unit": question.unit,
+                    "p10": 4,
+                    "p90": 6,
+                    "probability": 0.3,
+                }
+                for rank, day in enumerate(days[:10], 1)
+            ],
+            "model": {"name": "load", "version": "1", "model_type": question.model_type, "cold_start": True},
+            "weather": question.weather,
+            "warnings": [],
+        }
+    )
+
+
+def past(days: int = 90, last: date = date(2014, 5, 31)) -> list[dict[str, object]]:
+    """As many days of a plain load, up to and with the last."""
+    return [
+        {"date": (last - timedelta(days - 1 - i)).isoformat(), "load": 100.0 + i % 7, "temperature": 15.5}
+        for i in range(days)
+    ]
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[FakeInference]:
+    fake = FakeInference()
+    with running(fake.app()) as fake.url:
+        yield fake
+
+
+@pytest.fixture
+def inference(upstream: FakeInference) -> FakeInference:
+    upstream.reset()
+    return upstream
+
+
+@pytest.fixture(scope="session")
+def settings(upstream: FakeInference, tmp_path_factory) -> Settings:
+    return Settings(data=Path(tmp_path_factory.mktemp("data")) / "forewatt", inference_url=upstream.url)
+
+
+@pytest.fixture(scope="session")
+def address(settings: Settings) -> Iterator[str]:
+    with running(create_app(settings)) as url:
+        yield url
+
+
+@pytest.fixture
+def gateway(address: str, inference: FakeInference) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def history():
+    """Makes a series of so many days."""
+    return past
