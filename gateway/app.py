@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import errors, forecasts, health, inference, metrics
+from gateway import errors, forecasts, health, inference, metrics, openinference, store
 from gateway.bodies import BodyLimit
 from gateway.logs import AccessLog, is_request_id
 from gateway.settings import Settings
@@ -29,7 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     app.state.settings = settings
-    for room in (forecasts, health, metrics):
+    for room in (forecasts, openinference, health, metrics):
         app.include_router(room.router)
     errors.install(app)
     return app
@@ -38,5 +39,10 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
+    for folder in (settings.data, settings.uploads, settings.results):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app.state.database = store.connect(settings.database)
+    await asyncio.to_thread(store.migrate, app.state.database)
     async with inference.connect(settings) as app.state.inference:
         yield
+    app.state.database.dispose()

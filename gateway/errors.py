@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 50
+MODEL = (("model_type",), ("modelType",))
 MAX_TEXT = 300  # of the caller's own words that come back
 
 # What to do when the framework itself refuses.
@@ -83,11 +84,19 @@ def refused(errors: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = N
     """Pydantic's findings as a problem; ``lines`` are line numbers when the series came from a file."""
     faults = [_fault(error, lines) for error in errors[:MAX_FAULTS]]
     # A header and the model's name select what answers; the body's other fields are the question itself.
-    unreadable = any(e["loc"][0:1] == ("header",) or e["loc"][-1:] == ("model_type",) for e in errors)
+    unreadable = any(e["loc"][0:1] == ("header",) or e["loc"][-1:] in MODEL for e in errors)
     more = f" {len(errors) - 1} more like it, see errors." if len(errors) > 1 else ""
     first = f"{_place(faults[0])}{faults[0].message.rstrip('.')}."
     detail = f"{first}{more} Correct the request and send it again."
     return Problem(400 if unreadable else 422, "invalid-request", detail, faults)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route, for OpenAPI."""
+    schema = ProblemDocument.model_json_schema(mode="serialization")
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["Fault"]
+    content = {MEDIA_TYPE: {"schema": schema}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def install(app: FastAPI) -> None:

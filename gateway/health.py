@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from gateway import inference
-from gateway.errors import Unavailable
+from gateway import inference, store
+from gateway.errors import Fault, Unavailable, documented
 from gateway.inference import Inference
+from gateway.store import Database
 
 router = APIRouter(tags=["operation"])
 
@@ -21,12 +24,16 @@ class State(BaseModel):
 @router.get("/livez")
 async def live() -> State:
     """The process answers. Asks nobody else, so that a broken neighbour restarts nothing here."""
-    return State(status="ok")
+    return State(status="alive")
 
 
-@router.get("/readyz")
-async def ready(client: Inference) -> State:
+@router.get("/readyz", responses=documented(503))
+async def ready(client: Inference, database: Database) -> State:
     """The inference server and the database answer too."""
-    if not await inference.ready(client):
-        raise Unavailable("not-ready", "The inference server is not ready.")
+    able = await asyncio.gather(inference.ready(client), asyncio.to_thread(store.reachable, database))
+    parts = zip(("inference server", "database"), able, strict=True)
+    missing = [part for part, answers in parts if not answers]
+    if missing:
+        faults = [Fault(code="not-ready", message=f"The {part} does not answer.") for part in missing]
+        raise Unavailable("not-ready", f"Not ready: {' and '.join(missing)}.", faults)
     return State(status="ready")

@@ -74,6 +74,20 @@ async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int) -
         raise _garbled() from None
 
 
+async def exchange(
+    client: httpx.AsyncClient, outbound: httpx.Request, deadline_ms: int
+) -> tuple[httpx.Response, bytes]:
+    """Send a request as it stands; gives the answer's head and its body as it came, still encoded."""
+    outbound.headers.update(_ours(deadline_ms))
+    async with _hop(deadline_ms):
+        response = await client.send(outbound, stream=True)
+        try:
+            body = b"".join([chunk async for chunk in response.aiter_raw()])
+        finally:
+            await response.aclose()
+    return response, body
+
+
 async def ready(client: httpx.AsyncClient) -> bool:
     """Whether the inference server says that it can answer now."""
     try:
@@ -90,10 +104,11 @@ def _ours(deadline_ms: int) -> dict[str, str]:
 @asynccontextmanager
 async def _hop(deadline_ms: int) -> AsyncIterator[None]:
     """One exchange under its deadline; the pool's own errors become the caller's problems."""
-    started, outcome = perf_counter(), "answered"
+    started, outcome = perf_counter(), "abandoned"
     try:
         async with asyncio.timeout(deadline_ms / 1000):
             yield
+        outcome = "answered"
     except TimeoutError:
         outcome = "late"
         raise _late(deadline_ms) from None

@@ -20,7 +20,7 @@ HTTP_SECONDS = Histogram(
 )
 INFERENCE_SECONDS = Histogram(
     "forewatt_inference_request_duration_seconds",
-    "One hop to the inference server: answered, late, unreachable or garbled.",
+    "One hop to the inference server: answered, late, unreachable, garbled or abandoned.",
     ["outcome"],
     buckets=SECONDS,
 )

@@ -1,0 +1,127 @@
+"""Tables and the connection: what was asked and answered, in the database and as files beside it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+from alembic import command
+from alembic.config import Config
+from fastapi import Depends, Request
+from sqlalchemy import JSON, DateTime, Engine, String, create_engine, event, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from gateway.errors import Unavailable
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment; databases without zones keep it in UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Out of this house every moment goes as UTC."""
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """So what comes back is UTC."""
+        return value and value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+
+class Forecast(Base):
+    """A question that was answered: which, by which model, with what, and where the CSV lies."""
+
+    __tablename__ = "forecasts"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    request_hash: Mapped[str] = mapped_column(String(64), index=True)
+    model_name: Mapped[str] = mapped_column(String(128))
+    model_version: Mapped[str] = mapped_column(String(128))
+    model_type: Mapped[str] = mapped_column(String(64))
+    weather: Mapped[str] = mapped_column(String(16))
+    origin: Mapped[date]
+    year: Mapped[int]
+    month: Mapped[int]
+    answer: Mapped[dict[str, Any]] = mapped_column(JSON)
+    stored_csv: Mapped[str] = mapped_column(String(255))
+
+
+def connect(url: str) -> Engine:
+    """The database's pool; nothing is opened yet."""
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _as_a_server_would)
+    return engine
+
+
+def migrate(database: Engine) -> None:
+    """Bring the tables to this version; a second run finds nothing to do."""
+    config = Config()
+    config.set_main_option("script_location", "gateway:migrations")
+    with database.begin() as connection:
+        if database.dialect.name == "sqlite":
+            connection.execute(text("BEGIN IMMEDIATE"))  # two gateways may start at once: one waits
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def keep(database: Engine, row: Base) -> None:
+    """One row, durable when this returns."""
+    try:
+        with Session(database) as session, session.begin():
+            session.add(row)
+    except OperationalError:
+        raise Unavailable("database-unavailable", "The answer could not be stored.") from None
+
+
+def reachable(database: Engine) -> bool:
+    """Whether the database answers."""
+    try:
+        with database.connect() as connection:
+            return connection.execute(text("SELECT 1")).scalar() == 1
+    except SQLAlchemyError:
+        return False
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Whole or not at all, whatever stops in between: a reader never sees half a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
+    ) as part:
+        try:
+            part.write(content)
+            part.flush()
+            os.fsync(part.fileno())
+            os.replace(part.name, path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+
+
+def _as_a_server_would(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own
+    """Readers beside a writer, waiting instead of failing, and references that hold."""
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.database
+    return engine
+
+
+Database = Annotated[Engine, Depends(_engine)]
