@@ -63,7 +63,7 @@ class Problem(HTTPException):
             type=f"urn:forewatt:problem:{self.code}",
             title=HTTPStatus(self.status_code).phrase,
             status=self.status_code,
-            detail=_short(self.detail),
+            detail=_short(self.detail, 1000),
             instance=_short(path),
             errors=list(self.faults),
             trace_id=correlation_id.get(),
@@ -84,11 +84,11 @@ def refused(errors: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = N
     """Pydantic's findings as a problem; ``lines`` are line numbers when the series came from a file."""
     faults = [_fault(error, lines) for error in errors[:MAX_FAULTS]]
     # A header and the model's name select what answers; the body's other fields are the question itself.
-    unreadable = any(e["loc"][0:1] == ("header",) or e["loc"][-1:] in MODEL for e in errors)
+    status = 400 if any(_selects(error) for error in errors) else 422
     more = f" {len(errors) - 1} more like it, see errors." if len(errors) > 1 else ""
     first = f"{_place(faults[0])}{faults[0].message.rstrip('.')}."
     detail = f"{first}{more} Correct the request and send it again."
-    return Problem(400 if unreadable else 422, "invalid-request", detail, faults)
+    return Problem(status, "invalid-request", detail, faults)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -105,6 +105,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _from_validation)
     app.add_exception_handler(ClientDisconnect, _from_disconnect)
     app.add_exception_handler(Exception, _from_crash)
+
+
+def _selects(error: Mapping[str, Any]) -> bool:
+    model_unknown = error["loc"][-1:] in MODEL and error["type"] == "literal_error"
+    return model_unknown or error["loc"][:1] == ("header",)
 
 
 def _fault(error: Mapping[str, Any], lines: Sequence[int] | None) -> Fault:
@@ -132,8 +137,8 @@ def _place(fault: Fault) -> str:
     return f"Row {fault.row}, {fault.column}: " if fault.column else f"Row {fault.row}: "
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+def _short(text: str, limit: int = MAX_TEXT) -> str:
+    return text if len(text) <= limit else text[:limit] + "…"
 
 
 async def _from_http(request: Request, error: Exception) -> JSONResponse:
@@ -157,9 +162,7 @@ async def _from_disconnect(request: Request, _: Exception) -> JSONResponse:
 
 
 async def _from_crash(request: Request, _: Exception) -> JSONResponse:
-    detail = (
-        "Something broke on our side; our log has it under this trace_id. Try again, tell us if it stays."
-    )
+    detail = "Something broke on our side; our log has it under this trace_id. Try again, tell us if it stays."
     response = Problem(500, "internal", detail).response(request.url.path)
     # This answer leaves outside of the middleware that adds the request's id to all others.
     response.headers["X-Request-ID"] = correlation_id.get() or ""

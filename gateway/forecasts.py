@@ -30,9 +30,7 @@ class FileQuestion(Strict):
     """A history by its file; what the other fields may hold is judged where the question is made of them."""
 
     new_data_path: str
-    model_type: ModelType = Field(
-        "RandomForestRegressor", validation_alias=AliasChoices("model_type", "modelType")
-    )
+    model_type: ModelType = Field("RandomForestRegressor", validation_alias=AliasChoices("model_type", "modelType"))
     year: StrictInt | None = None
     month: StrictInt | None = None
     unit: str = "MW"

@@ -30,9 +30,7 @@ def configure() -> None:
                     "rename_fields": {"levelname": "level", "name": "logger", "correlation_id": "request_id"},
                 }
             },
-            "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}
-            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}},
             "root": {"level": "INFO", "handlers": ["stderr"]},
             # One line a request is ours, below; the client's own would double it.
             "loggers": {"httpx": {"level": "WARNING"}, "alembic": {"level": "WARNING"}},

@@ -16,8 +16,8 @@ router = APIRouter(tags=["open inference"], responses=documented(400, 413, 422, 
 
 # Belong to one connection and not to the message (RFC 9110, 7.6.1); the length is written anew.
 HOP_BY_HOP = frozenset(
-    b"connection content-length expect host keep-alive proxy-authenticate proxy-authorization proxy-connection "
-    b"te trailer transfer-encoding upgrade".split()
+    b"connection content-length expect host keep-alive proxy-authenticate proxy-authorization "
+    b"proxy-connection te trailer transfer-encoding upgrade".split()
 )
 # The gateway's own server writes these on every answer.
 OURS = frozenset((b"date", b"server", b"x-request-id"))
@@ -52,9 +52,6 @@ def _target(request: Request) -> bytes:
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     pairs = list(headers)
     named = {
-        word.strip().lower()
-        for name, value in pairs
-        if name.lower() == b"connection"
-        for word in value.split(b",")
+        word.strip().lower() for name, value in pairs if name.lower() == b"connection" for word in value.split(b",")
     }
     return [(name, value) for name, value in pairs if name.lower() not in HOP_BY_HOP | named]

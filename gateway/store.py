@@ -100,9 +100,7 @@ def reachable(database: Engine) -> bool:
 
 def write_whole(path: Path, content: str) -> None:
     """Whole or not at all, whatever stops in between: a reader never sees half a file."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-    ) as part:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as part:
         try:
             part.write(content)
             part.flush()

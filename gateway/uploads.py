@@ -33,17 +33,13 @@ def _content(folder: Path, named: str, limit_bytes: int) -> bytes:
     try:
         with _inside(folder, named).open("rb") as file:
             content = file.read(limit_bytes + 1)
-    except (OSError, ValueError):
+    except (OSError, RuntimeError, ValueError):  # missing, a ring of links, a NUL or a way out
         # One answer for every bad path: it must not tell what exists elsewhere.
-        detail = (
-            "new_data_path must name a .csv file that was uploaded, as /uploads/<name>.csv. Upload it first."
-        )
+        detail = "new_data_path must name a .csv file that was uploaded, as /uploads/<name>.csv. Upload it first."
         fault = Fault(pointer="/new_data_path", code="path-refused", message=detail)
         raise Problem(400, "path-refused", detail, [fault]) from None
     if len(content) > limit_bytes:
-        raise _unusable(
-            "file-too-large", f"The file has more than {limit_bytes} bytes. Upload a shorter history."
-        )
+        raise _unusable("file-too-large", f"The file has more than {limit_bytes} bytes. Upload a shorter history.")
     return content
 
 
