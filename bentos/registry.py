@@ -61,9 +61,7 @@ def current(models: Path, name: str) -> Path | None:
         return None
     place = _place(models, name, version)
     if not place.is_dir():
-        raise ArtifactError(
-            f"{models / name / CURRENT} names {version}, which is not there. Set another version."
-        )
+        raise ArtifactError(f"{models / name / CURRENT} names {version}, which is not there. Set another version.")
     return place
 
 
@@ -93,9 +91,7 @@ def fill_bento_store(folder: Path) -> str:
 
 def _model(models: Path, name: str) -> Path:
     if not re.fullmatch(NAME, name):
-        raise ArtifactError(
-            f"{name!r} is no model's name. Write lower-case letters, digits, - and _, as in 'load'."
-        )
+        raise ArtifactError(f"{name!r} is no model's name. Write lower-case letters, digits, - and _, as in 'load'.")
     return models / name
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from datetime import date, timedelta
-from typing import Annotated, Literal, Self
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal, LiteralString, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 ModelType = Literal["Ensemble", "RandomForestRegressor", "GradientBoostingRegressor", "Ridge"]
@@ -23,16 +23,18 @@ MAX_GAP_SHARE = 0.10
 MAX_LOAD = 1e12
 
 
-def refusal(code: str, message: str, **context: object) -> PydanticCustomError:
+def refusal(code: LiteralString, message: LiteralString, **context: object) -> PydanticCustomError:
     """A validation error whose text says what to do; ``code`` is stable for machines."""
-    return PydanticCustomError(code, message, context)  # type: ignore[arg-type]
+    return PydanticCustomError(code, message, context)
 
 
 def _known_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise refusal("timezone_unknown", "'{name}' is no IANA time zone; write one such as Europe/Berlin.", name=name) from None
+        raise refusal(
+            "timezone_unknown", "'{name}' is no IANA time zone; write one such as Europe/Berlin.", name=name
+        ) from None
     return name
 
 
@@ -65,10 +67,7 @@ class Reading(Weather):
 
 
 class Question(Strict):
-    """A daily history and the month to forecast.
-
-    The origin is the last day of ``series``. Without year and month the calendar month after it is meant.
-    """
+    """A daily history and the month to forecast; without year and month the calendar month after the origin."""
 
     series: Annotated[list[Reading], Field(min_length=1, max_length=MAX_ROWS)]
     unit: Annotated[str, Field(min_length=1, max_length=16)] = "MW"
@@ -81,10 +80,12 @@ class Question(Strict):
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     subdivision: Annotated[str, Field(min_length=1, max_length=16)] | None = None
 
+    _origin: date = PrivateAttr()
+
     @property
     def origin(self) -> date:
-        """The last day that is known."""
-        return self.series[-1].date
+        """The last complete day of ``series``: today, in its time zone, has not ended."""
+        return self._origin
 
     @property
     def days(self) -> list[date]:
@@ -98,20 +99,33 @@ class Question(Strict):
     @model_validator(mode="after")
     def _in_order_and_enough(self) -> Self:
         self.series.sort(key=lambda reading: reading.date)
+        today = datetime.now(ZoneInfo(self.timezone)).date()
+        self._origin = self.series[-2 if self.series[-1].date == today and len(self.series) > 1 else -1].date
         twice = [day.isoformat() for day, n in Counter(r.date for r in self.series).items() if n > 1]
         if twice:
-            raise refusal("days_twice", "These days stand more than once: {days}. Keep one row a day.", days=", ".join(twice[:10]))
+            raise refusal(
+                "days_twice",
+                "These days stand more than once: {days}. Keep one row a day.",
+                days=", ".join(twice[:10]),
+            )
         if len(self.series) < MIN_DAYS:
-            raise refusal("history_too_short", "{given} days are given; send at least {needed}.", given=len(self.series), needed=MIN_DAYS)
+            raise refusal(
+                "history_too_short",
+                "{given} days are given; send at least {needed}.",
+                given=len(self.series),
+                needed=MIN_DAYS,
+            )
         span = (self.origin - self.series[0].date).days + 1
-        missing = span - sum(reading.load > 0 for reading in self.series)
+        missing = span - sum(reading.load > 0 for reading in self.series if reading.date <= self.origin)
         if missing > MAX_GAP_SHARE * span:
             raise refusal(
                 "too_many_gaps",
-                "{missing} of {span} days between the first and the last row are missing or zero; at most {share} % can be "
-                "filled. Add the missing days or send a shorter, complete history.",
-                missing=missing, span=span, share=math.floor(100 * MAX_GAP_SHARE),
-            )  # fmt: skip
+                "{missing} of {span} days between the first and the last row are missing or zero; "
+                "at most {share} % can be filled. Add the missing days or send a shorter, complete history.",
+                missing=missing,
+                span=span,
+                share=math.floor(100 * MAX_GAP_SHARE),
+            )
         return self
 
     @model_validator(mode="after")
@@ -120,26 +134,49 @@ class Question(Strict):
             raise refusal("month_incomplete", "Give both year and month, or neither for the month after the last row.")
         last = self.days[-1]
         if last <= self.origin:
-            raise refusal("month_known", "The month ends on {last} and the history on {origin}: nothing is left to forecast. Ask for a later month.", last=last.isoformat(), origin=self.origin.isoformat())  # fmt: skip
+            raise refusal(
+                "month_known",
+                "The month ends on {last} and the history on {origin}: nothing is left to forecast. "
+                "Ask for a later month.",
+                last=last.isoformat(),
+                origin=self.origin.isoformat(),
+            )
         if (last - self.origin).days > MAX_LEAD_DAYS:
-            raise refusal("month_too_far", "The month ends on {last}, more than {reach} days after the last row ({origin}). Add newer rows or ask for an earlier month.", last=last.isoformat(), origin=self.origin.isoformat(), reach=MAX_LEAD_DAYS)  # fmt: skip
+            raise refusal(
+                "month_too_far",
+                "The month ends on {last}, more than {reach} days after the last complete day ({origin}). "
+                "Add newer rows or ask for an earlier month.",
+                last=last.isoformat(),
+                origin=self.origin.isoformat(),
+                reach=MAX_LEAD_DAYS,
+            )
         return self
 
     @model_validator(mode="after")
     def _weather_as_the_mode_needs(self) -> Self:
         ahead = {row.date for row in self.weather_ahead if row.temperature is not None}
-        missing = [day.isoformat() for day in self.days if day > self.origin and day not in ahead]
+        until_the_end = [self.origin + timedelta(days=i + 1) for i in range((self.days[-1] - self.origin).days)]
+        missing = [day.isoformat() for day in until_the_end if day not in ahead]
         if self.weather != "climatology" and missing:
-            raise refusal("weather_missing", "Mode '{mode}' needs a temperature in weather_ahead for each day; missing: {days}.", mode=self.weather, days=", ".join(missing[:10]))  # fmt: skip
+            raise refusal(
+                "weather_missing",
+                "Mode '{mode}' needs a temperature in weather_ahead for each day from the last row to the month's end; "
+                "missing: {days}.",
+                mode=self.weather,
+                days=", ".join(missing[:10]),
+            )
         if self.weather == "climatology" and self.weather_ahead:
-            raise refusal("weather_unused", "weather_ahead is given but the mode is climatology; set weather to 'forecast'.")
+            raise refusal(
+                "weather_unused",
+                "weather_ahead is given but the mode is climatology; set weather to 'forecast'.",
+            )
         if self.subdivision and not self.country:
             raise refusal("country_missing", "A subdivision needs its country; add one such as 'AU'.")
         return self
 
 
 class Day(Strict):
-    """A local day of the answer: mean and quantiles in the question's unit, probability of being among the ten highest."""
+    """A local day of the answer: mean and quantiles in the question's unit, chance of being among the ten highest."""
 
     date: date
     mean: float

@@ -1,0 +1,186 @@
+"""The load model as it answers: an opened artifact and a question become a month with its peak days."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import get_args
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+from numpy.typing import NDArray
+
+from bentos.artifact import Artifact, ArtifactError, fingerprint
+from bentos.load import baseline, paths
+from bentos.load.features import design_matrix
+from bentos.load.known import Known, known_from
+from bentos.load.schema import ANNUAL_DAYS, MODEL_DAYS, Answer, Day, Model, ModelType, Peak, Question, Reading, Strict
+
+Floats = NDArray[np.float64]
+
+NAME = "load"
+ERRORS = "errors.json"  # trajectories of past errors, one list for short histories and one for whole years
+LEVELS = {"p5": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
+DIGITS = 6  # significant ones in an answer; the model knows three
+LARGEST_CORRECTION = 3.0  # spreads: beyond it a member has left what it was fitted on
+
+
+def schema_fingerprint() -> str:
+    """Of the fields of question and answer; an artifact made for others is refused."""
+    speakers = (Question, Reading, Answer, Day, Peak, Model)
+    return fingerprint({speaker.__name__: ", ".join(sorted(speaker.model_fields)) for speaker in speakers})
+
+
+class Parameters(Strict):
+    """What is fitted beside the graphs: the ensemble's weights by member; whether it may be asked of other series."""
+
+    weights: dict[str, float]
+    cold_start: bool
+
+
+class LoadModel:
+    """Members by name, each an ONNX graph, and the weights of their combination."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.manifest = artifact.manifest
+        self._sessions = {name: _session(artifact.files[f"{name.lower()}.onnx"]) for name in members()}
+        self.parameters = Parameters.model_validate(self.manifest.parameters)
+        self._errors = {kind: np.array(rows, dtype=float) for kind, rows in json.loads(artifact.files[ERRORS]).items()}
+
+    def answer(self, question: Question) -> Answer:
+        """Each local day of the month: mean, quantiles, chance of being a peak; the same question, the same answer.
+
+        Raises ``RegionError`` for an unknown country or subdivision.
+        """
+        known = known_from(question)
+        horizon = (question.days[-1] - question.origin).days
+        if len(known.days) < MODEL_DAYS:
+            logs = baseline.simulate_weekdays(known, horizon, _seed(question))
+        else:
+            logs = self._simulate(known, horizon, question)
+        month = pd.DatetimeIndex(question.days)
+        possible = _month_of(np.exp(logs), known, month)
+        return self._worded(question, known, possible)
+
+    def predict(self, rows: pd.DataFrame, model_type: ModelType) -> Floats:
+        """[N] corrections to the profile, in spreads, for rows [N, features]; a row's answer knows no other row."""
+        features = rows[self.manifest.features].to_numpy()
+        if model_type != "Ensemble":
+            return self._member(model_type, features)
+        said = [w * self._member(name, features) for name, w in self.parameters.weights.items()]
+        return np.asarray(np.sum(said, axis=0))
+
+    def prove(self) -> None:
+        """Ask the golden question. Raises ``ArtifactError`` where the answer is not the recorded one."""
+        golden = self.manifest.golden
+        answer = comparable(self.answer(Question.model_validate(golden.question, strict=False)))
+        if not _close(answer, golden.answer):
+            raise ArtifactError(
+                f"Model {self.manifest.version} answers its golden question otherwise than recorded. "
+                "Install the library versions of constraints.txt, or train again."
+            )
+
+    def _simulate(self, known: Known, horizon: int, question: Question) -> Floats:
+        design = design_matrix(known, known.at, horizon)
+        profile = design.profile
+        expected = profile.centre + profile.spread * self.predict(design.rows, question.model_type)
+        errors = profile.spread * self._trajectories(known)
+        return paths.simulate(expected, errors, profile.weather_moves, _seed(question))
+
+    def _trajectories(self, known: Known) -> Floats:
+        return self._errors["years" if len(known.days) >= ANNUAL_DAYS else "short"]
+
+    def _member(self, name: str, features: Floats) -> Floats:
+        found: Floats = self._sessions[name].run(["prediction"], {"features": features})[0]
+        return np.clip(found, -LARGEST_CORRECTION, LARGEST_CORRECTION)
+
+    def _worded(self, question: Question, known: Known, possible: Floats) -> Answer:
+        days = _days(question, possible)
+        short = len(known.days) < MODEL_DAYS
+        model = Model(
+            name=self.manifest.name,
+            version=self.manifest.version,
+            model_type="Baseline" if short else question.model_type,
+            cold_start=self.parameters.cold_start,
+        )
+        return Answer(
+            origin=question.origin,
+            unit=question.unit,
+            days=days,
+            top10=_top(days, question.unit),
+            model=model,
+            weather=question.weather,
+            warnings=_warnings(question, known, model),
+        )
+
+
+def members() -> list[str]:
+    """The names of the single models."""
+    return [name for name in get_args(ModelType) if name != "Ensemble"]
+
+
+def comparable(answer: Answer) -> list[dict[str, object]]:
+    """The part of an answer that a golden question fixes."""
+    return [day.model_dump(mode="json") for day in answer.days]
+
+
+def _close(answer: object, golden: object) -> bool:
+    if not isinstance(answer, list) or not isinstance(golden, list) or len(answer) != len(golden):
+        return False
+    found, recorded = pd.DataFrame(answer).set_index("date"), pd.DataFrame(golden).set_index("date")
+    if not found.index.equals(recorded.index) or set(found) != set(recorded):
+        return False
+    return bool(np.allclose(found, recorded[found.columns], rtol=1e-5, atol=2e-3))
+
+
+def _session(graph: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _seed(question: Question) -> int:
+    """From the question's content, so that asking twice is no way to another answer."""
+    return int(hashlib.sha256(question.model_dump_json().encode()).hexdigest()[:16], 16)
+
+
+def _month_of(possible: Floats, known: Known, month: pd.DatetimeIndex) -> Floats:
+    """[paths, days of the month]: what has been measured already is certain."""
+    measured = known.days["load"].reindex(month[month <= known.at]).to_numpy()
+    return np.hstack([np.tile(measured, (len(possible), 1)), possible[:, len(measured) - len(month) :]])
+
+
+def _days(question: Question, possible: Floats) -> list[Day]:
+    columns = dict(zip(LEVELS, paths.quantiles(possible, list(LEVELS.values())), strict=True))
+    columns |= {"mean": possible.mean(axis=0), "p_top10": paths.chance_of_peak(possible)}
+    return [
+        Day(date=day, **{name: float(f"{values[i]:.{DIGITS}g}") for name, values in columns.items()})
+        for i, day in enumerate(question.days)
+    ]
+
+
+def _top(days: list[Day], unit: str) -> list[Peak]:
+    highest = sorted(days, key=lambda day: -day.mean)[: paths.PEAKS]
+    return [
+        Peak(rank=i, date=d.date, value=d.mean, unit=unit, p10=d.p10, p90=d.p90, probability=d.p_top10)
+        for i, d in enumerate(highest, start=1)
+    ]
+
+
+def _warnings(question: Question, known: Known, model: Model) -> list[str]:
+    n = len(known.days)
+    filled = ", ".join(day.isoformat() for day in known.filled[:10])
+    unfinished = question.series[-1].date
+    said = [
+        (unfinished > question.origin, f"{unfinished} has not ended in {question.timezone} and was left out."),
+        (n < MODEL_DAYS, f"Only {n} days: the mean of the same weekdays answers. A model needs {MODEL_DAYS}."),
+        (MODEL_DAYS <= n < ANNUAL_DAYS, f"Only {n} days: the time of year cannot be told. It needs {ANNUAL_DAYS}."),
+        (bool(known.filled), f"{len(known.filled)} missing days were filled from the same weekday before: {filled}."),
+        (question.country is None, "No country is given, so no holidays are known."),
+        (bool(known.days["temperature"].isna().all()), "No temperatures are given, so load cannot respond to them."),
+        (model.cold_start and n >= MODEL_DAYS, "The model was fitted on another series, not on this one."),
+        (question.weather == "forecast", "The weather supplied is taken as certain: the bands leave its error out."),
+        (question.weather == "actual", "The weather is what happened: a diagnostic, not a forecast."),
+    ]
+    return [text for applies, text in said if applies]

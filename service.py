@@ -1,0 +1,5 @@
+"""What BentoML serves."""
+
+from bentos.load.service import LoadService
+
+__all__ = ["LoadService"]
