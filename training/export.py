@@ -81,9 +81,7 @@ def _start_value(estimator: GradientBoostingRegressor) -> float:
         return 0.0
     if isinstance(estimator.init_, DummyRegressor):
         return float(np.ravel(estimator.init_.constant_)[0])
-    raise TypeError(
-        f"Boosting from a {type(estimator.init_).__name__} cannot be written; start from a constant."
-    )
+    raise TypeError(f"Boosting from a {type(estimator.init_).__name__} cannot be written; start from a constant.")
 
 
 class _Branches(NamedTuple):

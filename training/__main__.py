@@ -1,0 +1,115 @@
+"""``load`` fits a model, scores it and writes an artifact with its card; ``score`` asks one about another series."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from bentos.artifact import ArtifactError, open_artifact
+from bentos.load.calendar import Region, RegionError
+from bentos.load.known import Known
+from bentos.load.model import LoadModel
+from bentos.registry import models_folder
+from training.backtest import ask_at, backtest, profile_alone
+from training.card import Report, write_card
+from training.datasets import DataError, Place, open_series
+from training.load import Recipe, fit, tune
+from training.measured import record
+from training.moments import month_ends, replay
+from training.publish import GateError, description, publish_if_good, write_artifact
+
+VICTORIA = Place("Australia/Melbourne", Region("AU", "VIC"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when fitted, 2 with one clear line where data, recipe or gate refuse."""
+    asked = _parser().parse_args(arguments)
+    try:
+        asked.run(asked)
+    except (ArtifactError, DataError, GateError, RegionError, ValueError) as refusal:
+        print(f"training: {refusal}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def train_load(asked: argparse.Namespace) -> None:
+    """The whole way: data, replay, tuning before the first origin, backtest, final fit, artifact, card, figures."""
+    recipe = Recipe.open(asked.recipe)
+    known = _series(asked)
+    origins = month_ends(known, recipe.origins)
+    replayed = replay(known, recipe.step_days)
+    tuned = tune(replayed.until(origins[0]), recipe)
+    table = backtest(known, origins, replayed, tuned, recipe)
+    report = Report(_title(asked, recipe.name), _command(), known, table, profile_alone(known, origins), tuned)
+    figures = report.figures
+    said = description(known, recipe, tuned, figures)
+    write_artifact(asked.out / "artifact", fit(replayed, tuned, recipe), replayed, said)
+    _report(asked, report)
+    if asked.publish:
+        print("current:", publish_if_good(models_folder(), asked.out / "artifact", figures))
+
+
+def score(asked: argparse.Namespace) -> None:
+    """Ask a finished artifact about a series that it was not fitted on."""
+    model = LoadModel(open_artifact(asked.artifact))
+    known = _series(asked)
+    origins = month_ends(known, asked.origins)
+    table = pd.concat([ask_at(model, known, origin) for origin in origins], ignore_index=True)
+    title = _title(asked, f"{model.manifest.version}, never fitted on it")
+    _report(asked, Report(title, _command(), known, table, profile_alone(known, origins)))
+
+
+def _series(asked: argparse.Namespace) -> Known:
+    place = Place(asked.timezone, Region(asked.country, asked.subdivision))
+    return open_series(asked.data, VICTORIA if asked.data == "vic_elec" else place)
+
+
+def _report(asked: argparse.Namespace, report: Report) -> None:
+    write_card(asked.out / "card", report)
+    if asked.measured:
+        suffix = f"@{asked.subject}" if asked.subject else ""
+        figures = {f"{name}{suffix}": value for name, value in report.figures.items()}
+        record(asked.measured, figures, report.command)
+    print((asked.out / "card" / "card.md").read_text())
+
+
+def _title(asked: argparse.Namespace, model: str) -> str:
+    return f"Month-ahead daily load of {Path(asked.data).name}: {model}"
+
+
+def _command() -> str:
+    """As it was typed, with the shared folder by its name."""
+    typed = shlex.join(sys.argv[1:])
+    shared = os.environ.get("FOREWATT_SHARED")
+    return "python -m training " + (typed.replace(shared, "$FOREWATT_SHARED") if shared else typed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    series = argparse.ArgumentParser(add_help=False)
+    series.add_argument("--data", default="vic_elec", help="vic_elec, a .csv or .xlsx file, or an EE-Cup folder")
+    series.add_argument("--timezone", default="UTC", help="IANA zone of the days, for stamps with an offset")
+    series.add_argument("--country", help="ISO 3166 code, for its holidays")
+    series.add_argument("--subdivision", help="ISO 3166-2 code within the country")
+    series.add_argument("--out", type=Path, default=Path(".forewatt/training"), help="folder for artifact and card")
+    series.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
+    series.add_argument("--subject", default="", help="what the figures are of, where it is not vic_elec")
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="load|score")
+    load = commands.add_parser("load", parents=[series], help="fit a load model")
+    load.add_argument("recipe", nargs="?", default="own", help="a file of training/recipes, without .toml")
+    load.add_argument("--publish", action="store_true", help="through the gate into the registry")
+    load.set_defaults(run=train_load)
+    scored = commands.add_parser("score", parents=[series], help="score an artifact on another series")
+    scored.add_argument("--artifact", type=Path, default=Path("bentos/load/released"))
+    scored.add_argument("--origins", type=int, default=13)
+    scored.set_defaults(run=score)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Fit a load model: replay the past, tune, weigh, fit, and score it as it would have been asked."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from sklearn.base import clone
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from bentos.load.features import ABSOLUTE, FAR, RELATIVE
+from training.moments import Replay, splits
+
+Floats = NDArray[np.float64]
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit: ``recipes/<name>.toml`` lists what differs from these defaults, and why."""
+
+    name: str
+    cold_start: bool = False  # True: relative features alone, to be asked about series it was not fitted on
+    step_days: int = 7  # between replayed moments
+    trees: int = 100
+    n_splits: int = 5
+    seed: int = 0
+    origins: int = 13  # month ends at which it is scored, the last ones of the series
+
+    @property
+    def features(self) -> list[str]:
+        return [*RELATIVE] if self.cold_start else [*RELATIVE, *ABSOLUTE]
+
+    @classmethod
+    def open(cls, name: str) -> Recipe:
+        """Raises ``ValueError`` for a recipe that is not there."""
+        path = RECIPES / f"{name}.toml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+            raise ValueError(f"There is no recipe '{name}'; there are {known}.")
+        return cls(name=name, **tomllib.loads(path.read_text())["recipe"])
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The estimators that won their grid, unfitted, their fold scores, and the ensemble's weights by member."""
+
+    estimators: dict[str, Any]
+    fold_scores: dict[str, dict[str, Any]]
+    weights: dict[str, float]
+
+
+def grids(recipe: Recipe) -> dict[str, tuple[Any, dict[str, list[Any]]]]:
+    """Each member and its small grid. What they learn is a correction, so every grid holds a nearly silent choice."""
+    forest = RandomForestRegressor(recipe.trees, max_leaf_nodes=64, random_state=recipe.seed, n_jobs=1)
+    boosted = GradientBoostingRegressor(
+        n_estimators=recipe.trees, subsample=0.5, min_samples_leaf=50, random_state=recipe.seed
+    )
+    linear = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
+    return {
+        "RandomForestRegressor": (forest, {"min_samples_leaf": [50, 200], "max_features": [0.2, 0.5]}),
+        "GradientBoostingRegressor": (boosted, {"max_depth": [1, 3], "learning_rate": [0.01, 0.05]}),
+        "Ridge": (linear, {"ridge__alpha": [1e3, 1e4, 1e5, 1e6]}),
+    }
+
+
+def tune(replayed: Replay, recipe: Recipe) -> Tuned:
+    """Search each grid over splits of the moments; weigh the winners by what they said of days they had not seen."""
+    folds = splits(replayed, recipe.n_splits)
+    rows, target = _training_rows(replayed, recipe)
+    estimators, fold_scores = {}, {}
+    for name, (estimator, grid) in tqdm(grids(recipe).items(), desc="tuning", unit="model", disable=None):
+        search = GridSearchCV(estimator, grid, cv=folds, scoring="neg_mean_absolute_error", refit=False)
+        search.fit(rows, target)
+        best = search.best_index_
+        estimators[name] = clone(estimator).set_params(**search.best_params_)
+        fold_scores[name] = {
+            "best": search.best_params_,
+            "mae": [-float(search.cv_results_[f"split{k}_test_score"][best]) for k in range(len(folds))],
+        }
+    return Tuned(estimators, fold_scores, _weights(estimators, rows, target, folds))
+
+
+def fit(replayed: Replay, tuned: Tuned, recipe: Recipe) -> dict[str, Any]:
+    """The members, fitted on all of ``replayed``."""
+    rows, target = _training_rows(replayed, recipe)
+    return {name: clone(estimator).fit(rows, target) for name, estimator in tuned.estimators.items()}
+
+
+def _training_rows(replayed: Replay, recipe: Recipe) -> tuple[Floats, Floats]:
+    return replayed.rows[recipe.features].to_numpy(), np.clip(replayed.target, -FAR, FAR)
+
+
+def _weights(estimators: dict[str, Any], rows: Floats, target: Floats, folds: list[Any]) -> dict[str, float]:
+    """Non-negative least squares on held-out days, at most one in all: what is left stays with the profile."""
+    held_out = [
+        [clone(estimator).fit(rows[train], target[train]).predict(rows[test]) for estimator in estimators.values()]
+        for train, test in tqdm(folds, desc="weighing", unit="fold", disable=None)
+    ]
+    said = np.hstack(held_out).T
+    weights, _ = nnls(said, np.concatenate([target[test] for _, test in folds]))
+    weights /= max(weights.sum(), 1.0)
+    return dict(zip(estimators, np.round(weights, 4).tolist(), strict=True))

@@ -1,0 +1,44 @@
+"""`docs/measured.json`: each figure with the command that measured it; `docs/measured.md` is made from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+UNITS = {"Q1": "ratio", "Q1b": "ratio"}  # all other figures here are fractions from 0 to 1
+
+
+def record(path: Path, figures: Mapping[str, float], command: str) -> None:
+    """Replace the rows of ``figures`` by id, keep all others, and write the table anew."""
+    rows = {row["id"]: row for row in json.loads(path.read_text())} if path.exists() else {}
+    for name, value in figures.items():
+        rows[name] = {
+            "id": name,
+            "value": round(float(value), 4),
+            "unit": UNITS.get(name.split("@")[0], "fraction"),
+            "command": command,
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": machine(),
+        }
+    ordered = [rows[name] for name in sorted(rows)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(ordered, indent=1) + "\n")
+    path.with_suffix(".md").write_text(_as_markdown(ordered))
+
+
+def machine() -> str:
+    """What counts of the machine, without its name."""
+    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {gib:.0f} GiB, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _as_markdown(rows: list[dict[str, object]]) -> str:
+    head = "# What was measured\n\nMade from `measured.json`; each figure by the command beside it.\n\n"
+    lines = ["| id | value | unit | command | date | machine |", "|---|---|---|---|---|---|"]
+    keys = ("id", "value", "unit", "command", "date", "machine")
+    lines += ["| " + " | ".join(f"`{row[k]}`" if k == "command" else str(row[k]) for k in keys) + " |" for row in rows]
+    return head + "\n".join(lines) + "\n"

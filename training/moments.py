@@ -1,0 +1,102 @@
+"""The past moments we pretend to stand in: serving, replayed, and split so that no target day is on both sides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import TimeSeriesSplit
+from tqdm import tqdm
+
+from bentos.load.features import design_matrix
+from bentos.load.known import WEATHER, Known
+from bentos.load.schema import ANNUAL_DAYS, MAX_LEAD_DAYS, MODEL_DAYS
+
+Floats = NDArray[np.float64]
+Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What the model would have seen: a row for each moment and each known day after it, and what came.
+
+    ``rows`` [N, features], ``target`` [N] in spreads, ``moment`` and ``day`` [N]; ``errors`` are the profile's
+    whole trajectories [moments, MAX_LEAD_DAYS] where the weather was known, by kind of history.
+    """
+
+    rows: pd.DataFrame
+    target: Floats
+    moment: pd.DatetimeIndex
+    day: pd.DatetimeIndex
+    errors: dict[str, list[tuple[pd.Timestamp, Floats]]]
+
+    def until(self, moment: pd.Timestamp) -> Replay:
+        """Only what had been measured at ``moment``."""
+        seen = np.asarray(self.day <= moment)
+        measured = moment - pd.Timedelta(days=MAX_LEAD_DAYS)
+        errors = {kind: [(at, e) for at, e in rows if at <= measured] for kind, rows in self.errors.items()}
+        return Replay(self.rows[seen], self.target[seen], self.moment[seen], self.day[seen], errors)
+
+
+def month_ends(known: Known, count: int) -> list[pd.Timestamp]:
+    """The last ``count`` month ends after which a whole month has been measured.
+
+    Raises ``ValueError`` where fewer stand in the series after its first two months.
+    """
+    first = pd.Timestamp(known.days.index[0]) + pd.Timedelta(days=MODEL_DAYS)
+    ends = [end for end in pd.date_range(first, known.at, freq="ME") if end + pd.offsets.MonthEnd(1) <= known.at]
+    if len(ends) < count:
+        raise ValueError(f"{count} origins are wanted and the series holds {len(ends)}. Give more data.")
+    return ends[-count:]
+
+
+def replay(known: Known, step_days: int) -> Replay:
+    """Stand in every ``step_days``-th past moment, once with the weather ahead unknown and once with it known."""
+    first = pd.Timestamp(known.days.index[0]) + pd.Timedelta(days=MODEL_DAYS)
+    moments = pd.date_range(first, known.at - pd.Timedelta(days=1), freq=f"{step_days}D")
+    hindsight = replace(known, ahead=known.days[WEATHER])
+    has_weather = bool(known.days["temperature"].notna().any())
+    frames: list[pd.DataFrame] = []
+    errors: dict[str, list[tuple[pd.Timestamp, Floats]]] = {"short": [], "years": []}
+    for moment in tqdm(moments, desc="replaying past moments", unit="moment", disable=None):
+        for seen in [known, hindsight] if has_weather else [known]:
+            frame = _moment(seen, moment)
+            frames.append(frame)
+        if len(frame) == MAX_LEAD_DAYS:
+            kind = "years" if len(known.days.loc[:moment]) >= ANNUAL_DAYS else "short"
+            errors[kind].append((moment, frame["target"].to_numpy()))
+    table = pd.concat(frames)
+    rows = table.drop(columns=["target", "moment"])
+    moment, day = pd.DatetimeIndex(table["moment"]), pd.DatetimeIndex(table.index)
+    return Replay(rows, table["target"].to_numpy(), moment, day, errors)
+
+
+def _moment(known: Known, moment: pd.Timestamp) -> pd.DataFrame:
+    """The rows at one moment and what came of them, as far as it has been measured."""
+    design = design_matrix(known, moment, MAX_LEAD_DAYS)
+    came = np.log(known.days["load"].reindex(design.days).to_numpy())
+    target = (came - design.profile.centre) / design.profile.spread
+    filled = design.days.isin(pd.DatetimeIndex(known.filled))  # nobody measured these: nothing to learn
+    return design.rows.assign(target=target, moment=moment)[~filled].dropna(subset="target")
+
+
+def splits(replayed: Replay, n_splits: int) -> list[Split]:
+    """``TimeSeriesSplit`` of the moments, a gap as long as the horizon between, expanded to rows.
+
+    Raises ``ValueError`` where there are too few moments.
+    """
+    moments = replayed.moment.unique()
+    step = (moments[1] - moments[0]).days
+    gap = math.ceil(MAX_LEAD_DAYS / step)
+    size = max((len(moments) - gap) // (2 * n_splits), 1)
+    folds = TimeSeriesSplit(n_splits, test_size=size, gap=gap).split(moments)
+    return [
+        (
+            np.flatnonzero(replayed.moment.isin(moments[train])),
+            np.flatnonzero(replayed.moment.isin(moments[test])),
+        )
+        for train, test in folds
+    ]
