@@ -108,8 +108,8 @@ def install(app: FastAPI) -> None:
 
 
 def _selects(error: Mapping[str, Any]) -> bool:
-    model_unknown = error["loc"][-1:] in MODEL and error["type"] == "literal_error"
-    return model_unknown or error["loc"][:1] == ("header",)
+    where: tuple[str | int, ...] = error["loc"]
+    return where[:1] == ("header",) or (where[-1:] in MODEL and error["type"] == "literal_error")
 
 
 def _fault(error: Mapping[str, Any], lines: Sequence[int] | None) -> Fault:

@@ -13,7 +13,6 @@ import httpx
 from asgi_correlation_id import correlation_id
 from fastapi import Depends, Header, Request
 from httpx_aiohttp import AiohttpTransport
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from bentos.load.schema import Answer, Question
@@ -25,6 +24,9 @@ DEADLINE_HEADER = "X-Forewatt-Deadline-Ms"
 KEEP_ALIVE_S = 4.0  # the server lets go of an idle connection after 5: ours must be first
 READY_DEADLINE_MS = 2_000
 RETRY_AFTER_S = 2
+PIECE_BYTES = 64 * 1024
+
+Headers = list[tuple[bytes, bytes]]
 
 
 def connect(settings: Settings) -> httpx.AsyncClient:
@@ -61,24 +63,32 @@ DeadlineMs = Annotated[int, Depends(_deadline_ms)]
 
 async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int) -> Answer:
     """The model's answer; what is neither an answer nor a refusal becomes 502."""
-    headers = {"content-type": "application/json", **_ours(deadline_ms)}
-    async with _hop(deadline_ms):
-        body = question.model_dump_json(exclude_none=True)
-        response = await client.post("/forecast", content=body, headers=headers)
+    body = question.model_dump_json(exclude_none=True).encode()
+    outbound = request(client, "POST", b"/forecast", [(b"content-type", b"application/json")], body)
+    response, content = await exchange(client, outbound, deadline_ms)
     if response.status_code != 200:
-        raise _refusal(response)
+        raise _refusal(response, content)
     try:
         # Strict about NaN: a number that is none must not leave this house as null.
-        return Answer.model_validate(from_json(response.content, allow_inf_nan=False))
-    except (ValueError, ValidationError):
+        return Answer.model_validate(from_json(content, allow_inf_nan=False))
+    except ValueError:
         raise _garbled() from None
+
+
+def request(client: httpx.AsyncClient, method: str, target: bytes, headers: Headers, body: bytes) -> httpx.Request:
+    """A request with these headers and no others; ``target`` is path and query, already encoded."""
+    base = client.base_url
+    url = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + target)
+    length = [(b"content-length", str(len(body)).encode())] if body else []
+    return httpx.Request(method, url, headers=headers + length, content=_pieces(body) if body else None)
 
 
 async def exchange(
     client: httpx.AsyncClient, outbound: httpx.Request, deadline_ms: int
 ) -> tuple[httpx.Response, bytes]:
-    """Send a request as it stands; gives the answer's head and its body as it came, still encoded."""
-    outbound.headers.update(_ours(deadline_ms))
+    """Send a request; gives the answer's head, and its body as it came, still encoded."""
+    outbound.headers[DEADLINE_HEADER] = str(deadline_ms)
+    outbound.headers["X-Request-ID"] = correlation_id.get() or ""
     async with _hop(deadline_ms):
         response = await client.send(outbound, stream=True)
         try:
@@ -97,8 +107,10 @@ async def ready(client: httpx.AsyncClient) -> bool:
         return False
 
 
-def _ours(deadline_ms: int) -> dict[str, str]:
-    return {DEADLINE_HEADER: str(deadline_ms), "X-Request-ID": correlation_id.get() or ""}
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    """Others get a turn between two pieces of a large body."""
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
 
 
 @asynccontextmanager
@@ -137,7 +149,7 @@ def _garbled() -> Problem:
     return Problem(502, "inference-garbled", detail)
 
 
-def _refusal(response: httpx.Response) -> Problem:
+def _refusal(response: httpx.Response, content: bytes) -> Problem:
     """What the inference server refused, in the caller's terms."""
     if response.status_code in (429, 503):
         wait = response.headers.get("retry-after", "")
@@ -146,7 +158,7 @@ def _refusal(response: httpx.Response) -> Problem:
         detail = "The inference server ran out of time. Allow more, or try again later."
         return Problem(504, "deadline-exceeded", detail)
     if response.status_code in (400, 422):
-        return Problem(422, "refused-by-model", _reason(response.content))
+        return Problem(422, "refused-by-model", _reason(content))
     return _garbled()
 
 

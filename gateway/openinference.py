@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
-import httpx
 from fastapi import APIRouter, Request, Response
 
 from gateway import inference
 from gateway.errors import Problem, documented
-from gateway.inference import DeadlineMs, Inference
+from gateway.inference import DeadlineMs, Headers, Inference
 
 router = APIRouter(tags=["open inference"], responses=documented(400, 413, 422, 500, 502, 503, 504))
 
@@ -22,19 +21,17 @@ HOP_BY_HOP = frozenset(
 # The gateway's own server writes these on every answer.
 OURS = frozenset((b"date", b"server", b"x-request-id"))
 
-Headers = list[tuple[bytes, bytes]]
-
 
 @router.get("/v2", operation_id="openinference_server")
 @router.get("/v2/{path:path}", operation_id="openinference_get")
 @router.post("/v2/{path:path}", operation_id="openinference_post")
 async def relay(request: Request, client: Inference, deadline_ms: DeadlineMs) -> Response:
     """Model metadata, readiness and inference, as the inference server answers them."""
-    target = client.base_url.copy_with(raw_path=_target(request))
     headers = _end_to_end(request.headers.raw)
-    outbound = httpx.Request(request.method, target, headers=headers, content=await request.body())
-    answer, body = await inference.exchange(client, outbound, deadline_ms)
-    response = Response(body, answer.status_code)
+    body = await request.body()
+    outbound = inference.request(client, request.method, _target(request), headers, body)
+    answer, content = await inference.exchange(client, outbound, deadline_ms)
+    response = Response(content, answer.status_code)
     response.raw_headers += [pair for pair in _end_to_end(answer.headers.raw) if pair[0].lower() not in OURS]
     return response
 

@@ -143,3 +143,15 @@ def gateway(address: str, inference: FakeInference) -> Iterator[httpx.Client]:
 def history():
     """Makes a series of so many days."""
     return past
+
+
+@pytest.fixture(scope="session")
+def run_gateway():
+    """Starts a gateway of its own settings; gives a client of it."""
+
+    @contextmanager
+    def run(settings: Settings) -> Iterator[httpx.Client]:
+        with running(create_app(settings)) as url, httpx.Client(base_url=url, trust_env=False) as client:
+            yield client
+
+    return run

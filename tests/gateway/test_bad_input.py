@@ -126,8 +126,9 @@ QUESTIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "status", "pointer", "line"), QUESTIONS.values(), ids=QUESTIONS)
-def test_a_question_that_cannot_be_answered_names_the_place(gateway, history, change, status, pointer, line):
+@pytest.mark.parametrize("wrong", QUESTIONS.values(), ids=QUESTIONS)
+def test_a_question_that_cannot_be_answered_names_the_place(gateway, history, wrong):
+    change, status, pointer, line = wrong
     question = {"series": history()}
     change(question)
     problem = check(gateway.post(FORECASTS, content=json.dumps(question), headers=JSON), status)
