@@ -10,7 +10,7 @@ from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -47,6 +47,7 @@ class ProblemDocument(BaseModel):
     instance: str
     errors: list[Fault] = []
     trace_id: str | None = None
+    error: str | None = Field(None, description="The detail once more, where the Open Inference Protocol looks.")
 
 
 class Problem(HTTPException):
@@ -59,14 +60,16 @@ class Problem(HTTPException):
 
     def response(self, path: str) -> JSONResponse:
         """The document; ``path`` is what was asked for."""
+        detail = _short(self.detail, 1000)
         document = ProblemDocument(
             type=f"urn:forewatt:problem:{self.code}",
             title=HTTPStatus(self.status_code).phrase,
             status=self.status_code,
-            detail=_short(self.detail, 1000),
+            detail=detail,
             instance=_short(path),
             errors=list(self.faults),
             trace_id=correlation_id.get(),
+            error=detail if path.startswith("/v2") else None,
         )
         content = document.model_dump(exclude_none=True)
         return JSONResponse(content, self.status_code, self.headers, media_type=MEDIA_TYPE)
@@ -101,10 +104,10 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Let every refusal and every crash leave as a problem document."""
-    app.add_exception_handler(HTTPException, _from_http)
-    app.add_exception_handler(RequestValidationError, _from_validation)
-    app.add_exception_handler(ClientDisconnect, _from_disconnect)
-    app.add_exception_handler(Exception, _from_crash)
+    app.exception_handler(HTTPException)(_from_http)
+    app.exception_handler(RequestValidationError)(_from_validation)
+    app.exception_handler(ClientDisconnect)(_from_disconnect)
+    app.exception_handler(Exception)(_from_crash)
 
 
 def _selects(error: Mapping[str, Any]) -> bool:
@@ -141,22 +144,21 @@ def _short(text: str, limit: int = MAX_TEXT) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-async def _from_http(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, Problem):
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-        status, headers = error.status_code, error.headers
-        code = HTTPStatus(status).phrase.lower().replace(" ", "-")
-        error = Problem(status, code, REMEDIES.get(status, "Correct the request and send it again."))
-        error.headers = headers
-    return error.response(request.url.path)
+async def _from_http(request: Request, error: HTTPException) -> JSONResponse:
+    if isinstance(error, Problem):
+        return error.response(request.url.path)
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "-")
+    problem = Problem(status, code, REMEDIES.get(status, "Correct the request and send it again."))
+    problem.headers = error.headers
+    return problem.response(request.url.path)
 
 
-async def _from_validation(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+async def _from_validation(request: Request, error: RequestValidationError) -> JSONResponse:
     return refused(error.errors()).response(request.url.path)
 
 
-async def _from_disconnect(request: Request, _: Exception) -> JSONResponse:
+async def _from_disconnect(request: Request, _: ClientDisconnect) -> JSONResponse:
     cut = Problem(400, "body-cut-off", "The connection closed before the body ended. Send it again.")
     return cut.response(request.url.path)
 

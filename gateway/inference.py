@@ -26,6 +26,8 @@ READY_DEADLINE_MS = 2_000
 RETRY_AFTER_S = 2
 PIECE_BYTES = 64 * 1024
 
+BROKEN = (httpx.TransportError, aiohttp.ClientError)  # the transport lets some of aiohttp's own pass
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -64,7 +66,7 @@ DeadlineMs = Annotated[int, Depends(_deadline_ms)]
 async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int) -> Answer:
     """The model's answer; what is neither an answer nor a refusal becomes 502."""
     body = question.model_dump_json(exclude_none=True).encode()
-    outbound = request(client, "POST", b"/forecast", [(b"content-type", b"application/json")], body)
+    outbound = outgoing(client, "POST", b"/forecast", [(b"content-type", b"application/json")], body)
     response, content = await exchange(client, outbound, deadline_ms)
     if response.status_code != 200:
         raise _refusal(response, content)
@@ -75,7 +77,7 @@ async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int) -
         raise _garbled() from None
 
 
-def request(client: httpx.AsyncClient, method: str, target: bytes, headers: Headers, body: bytes) -> httpx.Request:
+def outgoing(client: httpx.AsyncClient, method: str, target: bytes, headers: Headers, body: bytes) -> httpx.Request:
     """A request with these headers and no others; ``target`` is path and query, already encoded."""
     base = client.base_url
     url = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + target)
@@ -101,9 +103,9 @@ async def exchange(
 async def ready(client: httpx.AsyncClient) -> bool:
     """Whether the inference server says that it can answer now."""
     try:
-        async with _hop(READY_DEADLINE_MS):
+        async with asyncio.timeout(READY_DEADLINE_MS / 1000):
             return (await client.get("/readyz")).status_code == 200
-    except Problem:
+    except (TimeoutError, *BROKEN):
         return False
 
 
@@ -127,7 +129,7 @@ async def _hop(deadline_ms: int) -> AsyncIterator[None]:
     except aiohttp.ClientResponseError:
         outcome = "garbled"
         raise _garbled() from None
-    except (httpx.TransportError, aiohttp.ClientError):
+    except BROKEN:
         outcome = "unreachable"
         raise _unavailable() from None
     finally:
@@ -163,8 +165,10 @@ def _refusal(response: httpx.Response, content: bytes) -> Problem:
 
 
 def _reason(content: bytes) -> str:
+    """What the model said, as a problem document or in BentoML's own form."""
     try:
         said = from_json(content)
-        return str(said.get("detail") or said["error"])
-    except (ValueError, AttributeError, KeyError):
+        reason: str = next(said[word] for word in ("detail", "error") if isinstance(said.get(word), str))
+        return reason
+    except (ValueError, AttributeError, StopIteration):
         return "The model refused this question and gave no reason. Check the history and the month."

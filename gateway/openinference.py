@@ -29,7 +29,7 @@ async def relay(request: Request, client: Inference, deadline_ms: DeadlineMs) ->
     """Model metadata, readiness and inference, as the inference server answers them."""
     headers = _end_to_end(request.headers.raw)
     body = await request.body()
-    outbound = inference.request(client, request.method, _target(request), headers, body)
+    outbound = inference.outgoing(client, request.method, _target(request), headers, body)
     answer, content = await inference.exchange(client, outbound, deadline_ms)
     response = Response(content, answer.status_code)
     response.raw_headers += [pair for pair in _end_to_end(answer.headers.raw) if pair[0].lower() not in OURS]

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.responses import Response
 
+from gateway import inference as inference_room
+
 BINARY = {"content-type": "application/octet-stream", "Inference-Header-Content-Length": "12"}
 
 
@@ -60,6 +62,11 @@ def test_the_status_and_the_words_of_the_inference_server_come_back(gateway, inf
 def test_paths_and_queries_are_kept(gateway, inference, path):
     assert gateway.get(path).json() == {"name": "fake"}
     assert inference.seen[-1][:2] == ("GET", path)
+
+
+def test_an_inference_server_may_stand_below_a_path():
+    client = httpx.AsyncClient(base_url="http://inner/models")
+    assert inference_room.outgoing(client, "GET", b"/v2?a=1", [], b"").url == "http://inner/models/v2?a=1"
 
 
 def test_headers_of_the_connection_and_of_the_gateway_do_not_pass(gateway, inference):

@@ -28,6 +28,7 @@ def test_without_an_inference_server_every_question_is_503_with_a_time_to_retry(
     assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
     assert int(answer.headers["retry-after"]) > 0
     assert "Try again" in answer.json()["detail"]
+    assert ("error" in answer.json()) == route.startswith("/v2")
 
 
 def test_readiness_names_what_is_missing(lonely):
@@ -85,7 +86,9 @@ def test_what_is_no_answer_becomes_502_and_is_not_repeated(gateway, inference, h
         (JSONResponse({}, 504), 504, "Allow more"),
         (JSONResponse({"detail": "Two years are needed for Ridge."}, 422), 422, "Two years are needed for Ridge."),
         (JSONResponse({"error": "No region XY in AU; drop it."}, 400), 422, "No region XY"),
+        (JSONResponse({"detail": [1], "error": "See above."}, 400), 422, "See above."),
         (JSONResponse(["?"], 400), 422, "Check the history"),
+        (Response(b"?", 422), 422, "Check the history"),
     ],
 )
 def test_a_refusal_of_the_inference_server_keeps_its_meaning(gateway, inference, history, case):
