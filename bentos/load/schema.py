@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, LiteralString, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 ModelType = Literal["Ensemble", "RandomForestRegressor", "GradientBoostingRegressor", "Ridge"]
@@ -21,6 +23,7 @@ MAX_ROWS = 10_000  # 27 years of days
 MAX_LEAD_DAYS = 62  # the whole of the next month, asked at any day of this one
 MAX_GAP_SHARE = 0.10
 MAX_LOAD = 1e12
+FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
 def refusal(code: LiteralString, message: LiteralString, **context: object) -> PydanticCustomError:
@@ -33,11 +36,21 @@ def _known_timezone(name: str) -> str:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise refusal(
-            "timezone_unknown", "'{name}' is no IANA time zone; write one such as Europe/Berlin.", name=name
+            "timezone_unknown", "'{name}' is no IANA time zone; write one such as Europe/Berlin.", name=name[:64]
         ) from None
     return name
 
 
+def _written_as_day(value: object) -> object:
+    """Only 2014-05-01: pydantic would also take seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
+        raise refusal("day_form", "Write a day as text in the form 2014-05-01.")
+    return value
+
+
+LocalDay = Annotated[
+    date, BeforeValidator(_written_as_day), Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31))
+]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Temperature = Annotated[Number, Field(ge=-90, le=70)]
 Humidity = Annotated[Number, Field(ge=0, le=100)]
@@ -54,7 +67,7 @@ class Strict(BaseModel):
 class Weather(Strict):
     """One local day of weather: °C, % relative humidity, mm of rain."""
 
-    date: date
+    date: LocalDay
     temperature: Temperature | None = None
     humidity: Humidity | None = None
     rainfall: Rainfall | None = None
@@ -66,12 +79,19 @@ class Reading(Weather):
     load: Annotated[Number, Field(ge=0, le=MAX_LOAD)]
 
 
+def _refuse_twice(rows: Sequence[Weather]) -> None:
+    twice = [day.isoformat() for day, n in Counter(row.date for row in rows).items() if n > 1]
+    if twice:
+        days = ", ".join(twice[:10])
+        raise refusal("days_twice", "These days stand more than once: {days}. Keep one row a day.", days=days)
+
+
 class Question(Strict):
     """A daily history and the month to forecast; without year and month the calendar month after the origin."""
 
     series: Annotated[list[Reading], Field(min_length=1, max_length=MAX_ROWS)]
     unit: Annotated[str, Field(min_length=1, max_length=16)] = "MW"
-    year: Annotated[int, Field(ge=1900, le=2200, strict=True)] | None = None
+    year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, strict=True)] | None = None
     month: Annotated[int, Field(ge=1, le=12, strict=True)] | None = None
     model_type: ModelType = "Ensemble"
     weather: WeatherMode = "climatology"
@@ -101,13 +121,8 @@ class Question(Strict):
         self.series.sort(key=lambda reading: reading.date)
         today = datetime.now(ZoneInfo(self.timezone)).date()
         self._origin = self.series[-2 if self.series[-1].date == today and len(self.series) > 1 else -1].date
-        twice = [day.isoformat() for day, n in Counter(r.date for r in self.series).items() if n > 1]
-        if twice:
-            raise refusal(
-                "days_twice",
-                "These days stand more than once: {days}. Keep one row a day.",
-                days=", ".join(twice[:10]),
-            )
+        _refuse_twice(self.series)
+        _refuse_twice(self.weather_ahead)
         if len(self.series) < MIN_DAYS:
             raise refusal(
                 "history_too_short",

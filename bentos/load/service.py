@@ -29,8 +29,9 @@ class RefusedError(BentoMLException):
 def stored_tag() -> str:
     """The model that a bento carries: written in it, or while it is built the registry's current, else the released."""
     if BENTO.is_file():
-        carried = {model["tag"] for model in yaml.safe_load(BENTO.read_text())["models"]}
-        return next(str(tag) for tag in carried if str(tag).startswith(f"{NAME}:"))
+        services = yaml.safe_load(BENTO.read_text())["services"]
+        carried = [str(model["tag"]) for service in services for model in service["models"]]
+        return next(tag for tag in carried if tag.startswith(f"{NAME}:"))
     return fill_bento_store(current(models_folder(), NAME) or RELEASED)
 
 

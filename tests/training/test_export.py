@@ -115,9 +115,7 @@ def test_a_root_with_a_leaf_and_a_branch_is_no_leaf_in_any_place_of_the_forest(s
     assert_equals(session(trees_to_onnx(forest)), forest, rows)
 
 
-@given(
-    seed=st.integers(0, 2**32 - 1), trees=st.integers(1, 12), leaves=st.integers(2, 20), boosted=st.booleans()
-)
+@given(seed=st.integers(0, 2**32 - 1), trees=st.integers(1, 12), leaves=st.integers(2, 20), boosted=st.booleans())
 @settings(max_examples=25, deadline=None)
 def test_any_small_ensemble_equals_scikit_learn(seed, trees, leaves, boosted):
     rows, y = year(seed, count=40)

@@ -1,0 +1,54 @@
+# make up and make test need Python 3.11 and nothing else; each installs what it uses into .venv.
+PYTHON ?= python3.11
+ifeq (, $(shell command -v $(PYTHON)))
+PYTHON := python3
+endif
+
+export FOREWATT_DATA ?= .forewatt
+export FOREWATT_SHARED ?= ../shared
+export BENTOML_HOME ?= $(CURDIR)/$(FOREWATT_DATA)/bentoml
+export BENTOML_DO_NOT_TRACK = true
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check train figures clean
+
+help: ## what there is to do
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+up: .venv/up ## install and start everything on loopback; Ctrl-C stops it
+	@mkdir -p -m 700 $(FOREWATT_DATA) && mkdir -p $(BENTOML_HOME)
+	@python -m bentos.load.sample $(FOREWATT_DATA)/uploads/power_data.csv
+	@python -m gateway.greeting & exec honcho start
+
+test: .venv/dev ## install and run all tests
+	@mkdir -p $(BENTOML_HOME)
+	pytest
+
+check: .venv/dev ## format, lint, types, import contracts
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+
+train: .venv/dev ## fit the released model again, score it, compare it with the one in the repository
+	python -m training load released --out $(FOREWATT_DATA)/training
+	python -m training compare $(FOREWATT_DATA)/training/artifact bentos/load/released
+
+figures: .venv/dev ## measure what docs/measured.md says, again
+	python -m training load --out docs/cards/vic_elec --measured docs/measured.json
+	python -m training load --data $$FOREWATT_SHARED/data/load_eecup2016_area1 --timezone Asia/Shanghai --country CN \
+		--subject eecup --out docs/cards/eecup --measured docs/measured.json
+	python -m training score --data $$FOREWATT_SHARED/data/load_eecup2016_area1 --timezone Asia/Shanghai --country CN \
+		--subject eecup-cold --out docs/cards/eecup-cold --measured docs/measured.json
+
+clean: ## remove the environment; data stays
+	rm -rf .venv
+
+.venv/up .venv/dev: .venv/%: pyproject.toml constraints.txt
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "installing forewatt[$*]; the first time takes a minute or two"
+	@.venv/bin/pip install -q -c constraints.txt -e '.[$*]'
+	@touch $@

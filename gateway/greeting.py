@@ -1,0 +1,52 @@
+"""`python -m gateway.greeting`: wait until all answer, then say where and how to ask."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import httpx
+
+from gateway.settings import Settings
+
+PATIENCE_S = 120
+
+WELCOME = """
+Forewatt answers.
+  gateway           {gateway}  (its interface: {gateway}/openapi.json)
+  inference server  {inference}
+
+A month of daily load and its ten peak days, from the generated series in {uploads}:
+
+  curl -s {gateway}/api/predict -H 'Content-Type: application/json' -d '{{"new_data_path": "/uploads/power_data.csv"}}'
+
+Ctrl-C stops all of it.
+"""
+
+
+def main() -> int:
+    """1 where nothing was ready in two minutes."""
+    settings = Settings()
+    gateway = f"http://{settings.host}:{settings.port}"
+    if not _ready(f"{gateway}/readyz"):
+        sys.stderr.write(f"Not ready after {PATIENCE_S} s. Look above for why; is another program on the port?\n")
+        return 1
+    inference = str(settings.inference_url).rstrip("/")
+    sys.stdout.write(WELCOME.format(gateway=gateway, inference=inference, uploads=settings.uploads))
+    return 0
+
+
+def _ready(url: str) -> bool:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            if httpx.get(url, timeout=3, trust_env=False).status_code == httpx.codes.OK:
+                return True
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.2)
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
