@@ -1,4 +1,5 @@
-"""``load`` fits a model, scores it and writes an artifact with its card; ``score`` asks one about another series."""
+"""``load`` fits a model, scores it and writes an artifact with its card; ``score`` asks one about another series,
+``compare`` says whether two are the same."""
 
 from __future__ import annotations
 
@@ -64,6 +65,17 @@ def score(asked: argparse.Namespace) -> None:
     _report(asked, Report(title, _command(), known, table, profile_alone(known, origins)))
 
 
+def compare(asked: argparse.Namespace) -> None:
+    """Whether two artifacts are the same model: the same files, weights and scores. The day they were made may differ."""
+    one, other = (open_artifact(folder).manifest for folder in asked.artifacts)
+    differs = [
+        name for name in ("files", "parameters", "scores", "features") if getattr(one, name) != getattr(other, name)
+    ]
+    if differs:
+        raise ValueError(f"{one.version} and {other.version} differ in {', '.join(differs)}.")
+    print(f"{one.version} is the same model as {other.version}, with the same scores.")
+
+
 def _series(asked: argparse.Namespace) -> Known:
     place = Place(asked.timezone, Region(asked.country, asked.subdivision))
     return open_series(asked.data, VICTORIA if asked.data == "vic_elec" else place)
@@ -99,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     series.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     series.add_argument("--subject", default="", help="what the figures are of, where it is not vic_elec")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="load|score")
+    commands = parser.add_subparsers(required=True, metavar="load|score|compare")
     load = commands.add_parser("load", parents=[series], help="fit a load model")
     load.add_argument("recipe", nargs="?", default="own", help="a file of training/recipes, without .toml")
     load.add_argument("--publish", action="store_true", help="through the gate into the registry")
@@ -108,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     scored.add_argument("--artifact", type=Path, default=Path("bentos/load/released"))
     scored.add_argument("--origins", type=int, default=13)
     scored.set_defaults(run=score)
+    compared = commands.add_parser("compare", help="say whether two artifacts are the same model")
+    compared.add_argument("artifacts", type=Path, nargs=2)
+    compared.set_defaults(run=compare)
     return parser
 
 
