@@ -38,11 +38,11 @@ train: .venv/dev ## fit the released model again, score it, compare it with the 
 	python -m training compare $(FOREWATT_DATA)/training/artifact bentos/load/released
 
 figures: .venv/dev ## measure what docs/measured.md says, again
-	python -m training load --out docs/cards/vic_elec --measured docs/measured.json
+	python -m training load --card docs/cards/vic_elec --measured docs/measured.json
 	python -m training load --data $$FOREWATT_SHARED/data/load_eecup2016_area1 --timezone Asia/Shanghai --country CN \
-		--subject eecup --out docs/cards/eecup --measured docs/measured.json
+		--subject eecup --card docs/cards/eecup --measured docs/measured.json
 	python -m training score --data $$FOREWATT_SHARED/data/load_eecup2016_area1 --timezone Asia/Shanghai --country CN \
-		--subject eecup-cold --out docs/cards/eecup-cold --measured docs/measured.json
+		--subject eecup-cold --card docs/cards/eecup-cold --measured docs/measured.json
 
 clean: ## remove the environment; data stays
 	rm -rf .venv

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -49,10 +50,12 @@ def train_load(asked: argparse.Namespace) -> None:
     report = Report(_title(asked, recipe.name), _command(), known, table, profile_alone(known, origins), tuned)
     figures = report.figures
     said = description(known, recipe, tuned, figures)
-    write_artifact(asked.out / "artifact", fit(replayed, tuned, recipe), replayed, said)
+    place = asked.out / "artifact"
+    shutil.rmtree(place, ignore_errors=True)  # scratch; what is kept is in the registry
+    write_artifact(place, fit(replayed, tuned, recipe), replayed, said)
     _report(asked, report)
     if asked.publish:
-        print("current:", publish_if_good(models_folder(), asked.out / "artifact", figures))
+        print("current:", publish_if_good(models_folder(), place, figures))
 
 
 def score(asked: argparse.Namespace) -> None:
@@ -66,7 +69,7 @@ def score(asked: argparse.Namespace) -> None:
 
 
 def compare(asked: argparse.Namespace) -> None:
-    """Whether two artifacts are the same model: the same files, weights and scores. The day they were made may differ."""
+    """Whether two artifacts are the same model: files, weights and scores; the day they were made may differ."""
     one, other = (open_artifact(folder).manifest for folder in asked.artifacts)
     differs = [
         name for name in ("files", "parameters", "scores", "features") if getattr(one, name) != getattr(other, name)
@@ -82,12 +85,13 @@ def _series(asked: argparse.Namespace) -> Known:
 
 
 def _report(asked: argparse.Namespace, report: Report) -> None:
-    write_card(asked.out / "card", report)
+    card = asked.card or asked.out / "card"
+    write_card(card, report)
     if asked.measured:
         suffix = f"@{asked.subject}" if asked.subject else ""
         figures = {f"{name}{suffix}": value for name, value in report.figures.items()}
         record(asked.measured, figures, report.command)
-    print((asked.out / "card" / "card.md").read_text())
+    print((card / "card.md").read_text())
 
 
 def _title(asked: argparse.Namespace, model: str) -> str:
@@ -108,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     series.add_argument("--country", help="ISO 3166 code, for its holidays")
     series.add_argument("--subdivision", help="ISO 3166-2 code within the country")
     series.add_argument("--out", type=Path, default=Path(".forewatt/training"), help="folder for artifact and card")
+    series.add_argument("--card", type=Path, help="another folder for the card")
     series.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     series.add_argument("--subject", default="", help="what the figures are of, where it is not vic_elec")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
