@@ -165,10 +165,11 @@ def _refusal(response: httpx.Response, content: bytes) -> Problem:
 
 
 def _reason(content: bytes) -> str:
-    """What the model said, as a problem document or in BentoML's own form."""
+    """What the model said, as a problem document or in BentoML's own form, which may be a list of one."""
     try:
         said = from_json(content)
+        said = said[0] if isinstance(said, list) else said
         reason: str = next(said[word] for word in ("detail", "error") if isinstance(said.get(word), str))
         return reason
-    except (ValueError, AttributeError, StopIteration):
+    except (ValueError, LookupError, AttributeError, StopIteration):
         return "The model refused this question and gave no reason. Check the history and the month."
