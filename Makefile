@@ -6,7 +6,7 @@ endif
 
 export FOREWATT_DATA ?= .forewatt
 export FOREWATT_SHARED ?= ../shared
-export BENTOML_HOME ?= $(CURDIR)/$(FOREWATT_DATA)/bentoml
+export BENTOML_HOME ?= $(abspath $(FOREWATT_DATA))/bentoml
 export BENTOML_DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -18,6 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help: ## what there is to do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
+up: export FOREWATT_INFERENCE_URL ?= http://127.0.0.1:$(or $(FOREWATT_INFERENCE_PORT),3000)
 up: .venv/up ## install and start everything on loopback; Ctrl-C stops it
 	@mkdir -p -m 700 $(FOREWATT_DATA) && mkdir -p $(BENTOML_HOME)
 	@python -m bentos.load.sample $(FOREWATT_DATA)/uploads/power_data.csv
@@ -51,4 +52,4 @@ clean: ## remove the environment; data stays
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "installing forewatt[$*]; the first time takes a minute or two"
 	@.venv/bin/pip install -q -c constraints.txt -e '.[$*]'
-	@touch $@
+	@touch $@ $(if $(filter dev,$*),.venv/up) # dev has all that up has

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -25,10 +26,12 @@ Ctrl-C stops all of it.
 
 
 def main() -> int:
-    """1 where nothing was ready in two minutes."""
-    settings = Settings()
+    """1 where nothing was ready in two minutes, 0 where it was stopped before."""
+    settings, parent = Settings(), os.getppid()
     gateway = f"http://{settings.host}:{settings.port}"
-    if not _ready(f"{gateway}/readyz"):
+    if not _ready(f"{gateway}/readyz", parent):
+        if os.getppid() != parent:
+            return 0  # what it waited for is gone, and has said why
         sys.stderr.write(f"Not ready after {PATIENCE_S} s. Look above for why; is another program on the port?\n")
         return 1
     inference = str(settings.inference_url).rstrip("/")
@@ -36,9 +39,9 @@ def main() -> int:
     return 0
 
 
-def _ready(url: str) -> bool:
+def _ready(url: str, parent: int) -> bool:
     end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
+    while time.monotonic() < end and os.getppid() == parent:
         try:
             if httpx.get(url, timeout=3, trust_env=False).status_code == httpx.codes.OK:
                 return True
