@@ -119,15 +119,17 @@ class Question(Strict):
     @model_validator(mode="after")
     def _in_order_and_enough(self) -> Self:
         self.series.sort(key=lambda reading: reading.date)
+        self.weather_ahead.sort(key=lambda weather: weather.date)
         today = datetime.now(ZoneInfo(self.timezone)).date()
         self._origin = self.series[-2 if self.series[-1].date == today and len(self.series) > 1 else -1].date
         _refuse_twice(self.series)
         _refuse_twice(self.weather_ahead)
-        if len(self.series) < MIN_DAYS:
+        given = sum(reading.date <= self.origin for reading in self.series)
+        if given < MIN_DAYS:
             raise refusal(
                 "history_too_short",
-                "{given} days are given; send at least {needed}.",
-                given=len(self.series),
+                "{given} complete days are given; send at least {needed}.",
+                given=given,
                 needed=MIN_DAYS,
             )
         span = (self.origin - self.series[0].date).days + 1
@@ -147,7 +149,16 @@ class Question(Strict):
     def _month_within_reach(self) -> Self:
         if (self.year is None) != (self.month is None):
             raise refusal("month_incomplete", "Give both year and month, or neither for the month after the last row.")
-        last = self.days[-1]
+        first, last = self.days[0], self.days[-1]
+        begins = next(reading.date for reading in self.series if reading.load > 0)
+        if first < begins <= last:
+            raise refusal(
+                "month_begins_before",
+                "The month begins on {first} and the measured history on {begins}: the days between are unknown. "
+                "Add them or ask for the month after.",
+                first=first.isoformat(),
+                begins=begins.isoformat(),
+            )
         if last <= self.origin:
             raise refusal(
                 "month_known",
