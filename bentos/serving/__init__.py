@@ -1,0 +1,1 @@
+"""The machinery of serving that is the same for every model."""

@@ -1,0 +1,284 @@
+"""Adaptive batching that keeps its promises: bounded, deadline-aware, one bad row fails alone.
+
+It knows neither HTTP nor a model: rows go in with a deadline, results come out row by row. It has no loop of its own
+that could die: arrivals, the ends of batches and one timer call ``_dispatch``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import insort
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from bentos.serving.arrivals import Arrivals
+from bentos.serving.cost import Cost
+from bentos.serving.isolation import RowError, isolate
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+
+class Shed(Exception):  # noqa: N818 - no fault of anyone's: a promise that could not be made, or not be kept
+    """The rows were not computed. ``reason`` is stable; after ``retry_after_s`` asking again makes sense."""
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(reason)
+        self.reason, self.retry_after_s = reason, retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What fits into a batch, what may wait, and how many calls a failed batch may cost until its bad rows are found.
+
+    ``safety`` and ``safety_s`` widen every prediction by what it does not see: parsing, answering, the scheduler.
+    """
+
+    batch_rows: int = 64
+    queue_rows: int = 4096
+    queue_bytes: int = 64 * 2**20
+    isolation_calls: int = 32
+    safety: float = 0.05
+    safety_s: float = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Served(Generic[Result]):
+    """A result or a ``RowError`` for each row, in order, and where the time went."""
+
+    results: list[Result | RowError]
+    queued_s: float
+    compute_s: float
+    batch_rows: int
+
+
+class Observer(Protocol):
+    """Who counts. Calls must be cheap and must not raise."""
+
+    def waited(self, seconds: float) -> None: ...
+    def computed(self, rows: int, seconds: float, calls: int) -> None: ...
+    def shed(self, reason: str) -> None: ...
+
+
+class Unobserved:
+    """Nobody counts."""
+
+    def waited(self, seconds: float) -> None: ...
+    def computed(self, rows: int, seconds: float, calls: int) -> None: ...
+    def shed(self, reason: str) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket(Generic[Row, Result]):
+    """One caller's rows on their way through."""
+
+    deadline: float
+    rows: Sequence[Row]
+    size: int
+    arrived: float
+    answer: asyncio.Future[Served[Result]] = field(repr=False)
+    queued: bool = True
+
+    def __lt__(self, other: _Ticket[Row, Result]) -> bool:
+        return self.deadline < other.deadline
+
+
+class Batcher(Generic[Row, Result]):
+    """Rows that can be stacked, for one model; ``predict`` is never called a second time before it has returned."""
+
+    def __init__(
+        self,
+        predict: Callable[[Sequence[Row]], Awaitable[Sequence[Result]]],
+        cost: Cost,
+        limits: Limits | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.cost, self.limits = cost, limits or Limits()
+        self._predict = predict
+        self._observer: Observer = observer or Unobserved()
+        self._loop = asyncio.get_running_loop()
+        self._queue: list[_Ticket[Row, Result]] = []  # earliest deadline first
+        self._rows = self._bytes = 0  # waiting
+        self._running: asyncio.Task[None] | None = None
+        self._free_at = 0.0  # when the running batch should end
+        self._waking: asyncio.Handle | None = None
+        self._lingering: asyncio.TimerHandle | None = None
+        self._arrivals = Arrivals()
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows in the queue."""
+        return self._rows
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return self._running is None and not self._queue
+
+    async def submit(self, rows: Sequence[Row], deadline: float, size: int = 0) -> Served[Result]:
+        """The results of ``rows``, by ``deadline`` on the event loop's clock; ``size`` is what they weigh in bytes.
+
+        Raises ``Shed``: at once where deadline or bounds cannot be kept, later where that became certain. Cancelling
+        takes the rows out of the queue. Raises ``ValueError`` for no rows or more than a batch holds.
+        """
+        if not 0 < len(rows) <= self.limits.batch_rows:
+            raise ValueError(f"{len(rows)} rows are no batch; give 1 to {self.limits.batch_rows}.")
+        now = self._loop.time()
+        self._arrivals.note(now)
+        self._admit(len(rows), size, deadline, now)
+        ticket: _Ticket[Row, Result] = _Ticket(deadline, rows, size, now, self._loop.create_future())
+        self._enter(ticket)
+        if self._waking is None and not self._running:
+            # Not at once: what else this turn of the loop has to bring goes into the same batch.
+            self._waking = self._loop.call_soon(self._dispatch)
+        try:
+            return await ticket.answer
+        finally:
+            if ticket.queued:  # cancelled; what runs already runs on, and finds nobody
+                self._queue.remove(ticket)
+                self._leave(ticket)
+
+    def _admit(self, rows: int, size: int, deadline: float, now: float) -> None:
+        """Refuse what cannot be kept waiting, and what would not be answered in time if all goes as predicted."""
+        limits = self.limits
+        busy = max(self._free_at - now, 0.0) if self._running else 0.0
+        if self._rows + rows > limits.queue_rows or self._bytes + size > limits.queue_bytes:
+            self._refuse("queue_full", busy + self.cost.of(limits.batch_rows))
+        needed = busy + self.cost.drain(self._rows_before(deadline) + rows, limits.batch_rows)
+        late = now + self._with_safety(needed) - deadline
+        if late > 0:
+            self._refuse("deadline", late)
+
+    def _rows_before(self, deadline: float) -> int:
+        if not self._queue or deadline >= self._queue[-1].deadline:
+            return self._rows
+        return sum(len(ticket.rows) for ticket in self._queue if ticket.deadline <= deadline)
+
+    def _with_safety(self, seconds: float) -> float:
+        return seconds * (1 + self.limits.safety) + self.limits.safety_s
+
+    def _refuse(self, reason: str, retry_after_s: float) -> None:
+        self._observer.shed(reason)
+        raise Shed(reason, retry_after_s)
+
+    def _enter(self, ticket: _Ticket[Row, Result]) -> None:
+        insort(self._queue, ticket)
+        self._rows += len(ticket.rows)
+        self._bytes += ticket.size
+
+    def _leave(self, ticket: _Ticket[Row, Result]) -> None:
+        ticket.queued = False
+        self._rows -= len(ticket.rows)
+        self._bytes -= ticket.size
+
+    def _dispatch(self) -> None:
+        """Start a batch if the worker is idle, something waits, and waiting for more would not pay."""
+        self._waking = None
+        if self._running or not self._queue:
+            return
+        now = self._loop.time()
+        patience = self._patience(now)
+        if patience > 0:
+            self._lingering = self._lingering or self._loop.call_later(patience, self._stop_lingering)
+            return
+        self._end_lingering()
+        batch = self._take(now)
+        if batch:
+            self._free_at = now + self.cost.of(_count(batch))
+            self._running = self._loop.create_task(self._run(batch, now))
+
+    def _patience(self, now: float) -> float:
+        """How long the next row is worth waiting for; mostly zero, since arrivals gather while a batch runs.
+
+        Waiting for a gap g between arrivals delays the k waiting rows by g and one row's cost; it saves the next row
+        the fixed cost of a batch of its own, less g. It pays while fixed > (k + 1) g + k per_row. A lone caller, who
+        waits for an answer before asking again, has a gap above the fixed cost: lingering never delays him.
+        """
+        k, gap = self._rows, self._arrivals.gap(now)
+        if k >= self.limits.batch_rows or self.cost.fixed_s <= (k + 1) * gap + k * self.cost.per_row_s:
+            return 0.0
+        slack = self._queue[0].deadline - now - self._with_safety(self.cost.of(k + 1))
+        return min(2 * gap, slack)
+
+    def _stop_lingering(self) -> None:
+        """Nobody came: forget the gap, or the next dispatch would wait again."""
+        self._lingering = None
+        self._arrivals.forget()
+        self._dispatch()
+
+    def _end_lingering(self) -> None:
+        if self._lingering:
+            self._lingering.cancel()
+            self._lingering = None
+
+    def _take(self, now: float) -> list[_Ticket[Row, Result]]:
+        """The next batch, out of the queue; what cannot be in time any more is shed before it costs anything.
+
+        A full batch may end too late for its most urgent rows, and a batch small enough for them may make others late.
+        Those who lose are the fewer.
+        """
+        while self._queue and now + self.cost.of(len(self._queue[0].rows)) > self._queue[0].deadline:
+            self._drop(self._queue.pop(0))
+        full = self._prefix(None, now)
+        end = now + self.cost.of(_count(full))
+        urgent = [ticket for ticket in full if ticket.deadline < end]
+        if urgent:
+            safe = self._prefix(urgent[0].deadline, now)
+            others = full[len(safe) :]
+            both = now + self.cost.of(_count(safe)) + self.cost.of(_count(others))
+            if both <= others[0].deadline or _count(safe) >= _count(full) - _count(urgent):
+                full, urgent = safe, []
+        del self._queue[: len(full)]
+        for ticket in full:
+            self._leave(ticket)
+        for ticket in urgent:
+            self._drop(ticket)
+        return full[len(urgent) :]
+
+    def _prefix(self, deadline: float | None, now: float) -> list[_Ticket[Row, Result]]:
+        """As many of the first tickets as fit into a batch that ends by ``deadline``, if one is given."""
+        rows = 0
+        for n, ticket in enumerate(self._queue):
+            rows += len(ticket.rows)
+            if rows > self.limits.batch_rows or (deadline is not None and now + self.cost.of(rows) > deadline):
+                return self._queue[:n]
+        return self._queue[:]
+
+    def _drop(self, ticket: _Ticket[Row, Result]) -> None:
+        if ticket.queued:
+            self._leave(ticket)
+        self._observer.shed("deadline")
+        if not ticket.answer.done():
+            ticket.answer.set_exception(Shed("deadline", self.cost.of(self.limits.batch_rows)))
+
+    async def _run(self, batch: list[_Ticket[Row, Result]], started: float) -> None:
+        """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
+        try:
+            rows = [row for ticket in batch for row in ticket.rows]
+            results, calls = await isolate(self._predict, rows, self.limits.isolation_calls)
+            seconds = self._loop.time() - started
+            self._observer.computed(len(rows), seconds, calls)
+            self._deliver(batch, results, started, seconds)
+        finally:
+            for ticket in batch:
+                if not ticket.answer.done():
+                    ticket.answer.set_exception(Shed("stopped", 1.0))
+            self._running = None
+            self._dispatch()
+
+    def _deliver(
+        self, batch: list[_Ticket[Row, Result]], results: list[Result | RowError], started: float, seconds: float
+    ) -> None:
+        first, size = 0, len(results)
+        for ticket in batch:
+            own = results[first : first + len(ticket.rows)]
+            first += len(own)
+            waited = started - ticket.arrived
+            self._observer.waited(waited)
+            if not ticket.answer.done():  # else its caller has gone
+                ticket.answer.set_result(Served(own, waited, seconds, size))
+
+
+def _count(tickets: Sequence[_Ticket[Row, Result]]) -> int:
+    return sum(len(ticket.rows) for ticket in tickets)
