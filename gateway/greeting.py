@@ -1,4 +1,6 @@
-"""`python -m gateway.greeting`: wait until all answer, then say where and how to ask."""
+"""`python -m gateway.greeting [parent]`: wait until all answer, then say where and how to ask; no longer than the
+parent process lives, which starts the servers.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import sys
 import time
 
 import httpx
+from pydantic import ValidationError
 
 from gateway.settings import Settings
 
@@ -26,8 +29,12 @@ Ctrl-C stops all of it.
 
 
 def main() -> int:
-    """1 where nothing was ready in two minutes, 0 where it was stopped before."""
-    settings, parent = Settings(), os.getppid()
+    """1 where nothing was ready in two minutes, 2 for a bad configuration, 0 where it was stopped before."""
+    parent = int(sys.argv[1]) if sys.argv[1:] else os.getppid()
+    try:
+        settings = Settings()
+    except ValidationError:
+        return 2  # the gateway itself says why
     gateway = f"http://{settings.host}:{settings.port}"
     if not _ready(f"{gateway}/readyz", parent):
         if os.getppid() != parent:

@@ -22,7 +22,7 @@ BENTOML = Path(sys.executable).with_name("bentoml")
 PATIENCE_S = 60
 
 
-def free_port() -> int:
+def a_free_port() -> int:
     """One that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
@@ -44,6 +44,7 @@ class Running:
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+    data: Path
 
     @property
     def family(self) -> list[psutil.Process]:
@@ -51,10 +52,17 @@ class Running:
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
+    def status(self, path: str) -> int | None:
+        """What a GET is answered with; nothing where nobody answers."""
+        try:
+            return httpx.get(f"{self.url}{path}", trust_env=False, timeout=5).status_code
+        except httpx.TransportError:
+            return None
+
     def wait_until_ready(self) -> None:
         """Fails with the log where it ends instead."""
         end = time.monotonic() + PATIENCE_S
-        while status(f"{self.url}/readyz") != 200:
+        while self.status("/readyz") != 200:
             assert self.process.poll() is None, f"it ended:\n{self.log.read_text()}"
             assert time.monotonic() < end, f"not ready after {PATIENCE_S} s:\n{self.log.read_text()}"
             time.sleep(0.05)
@@ -78,22 +86,14 @@ class Running:
         return self.process.wait(1)
 
 
-def status(url: str) -> int | None:
-    """What a GET is answered with; nothing where nobody answers."""
-    try:
-        return httpx.get(url, trust_env=False, timeout=5).status_code
-    except httpx.TransportError:
-        return None
-
-
 @contextmanager
-def launched(command: list[object], log: Path, url: str, **options: object) -> Iterator[Running]:
+def launched(command: list[object], log: Path, url: str, env: dict[str, str], cwd: Path) -> Iterator[Running]:
     """The command as a group of its own, which is gone afterwards whatever happened."""
     with log.open("wb") as written:
         process = subprocess.Popen(  # noqa: S603
-            [str(word) for word in command], stdout=written, stderr=written, start_new_session=True, **options
+            [str(word) for word in command], stdout=written, stderr=written, start_new_session=True, env=env, cwd=cwd
         )
-        running = Running(process, url, log)
+        running = Running(process, url, log, Path(env["FOREWATT_DATA"]))
         try:
             yield running
         finally:
@@ -109,15 +109,15 @@ class Starter:
 
     def inference(self, port: int | None = None, target: str = ".", cwd: Path = ROOT, **knobs: object) -> Running:
         """``bentoml serve``, not waited for."""
-        port = port or free_port()
+        port = port or a_free_port()
         command = [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", port]
-        return self._launch(command, port, cwd, knobs)
+        return self.launch(command, port, cwd, knobs)
 
     def gateway(self, inference_url: str, **knobs: object) -> Running:
         """``python -m gateway``, not waited for."""
-        port = free_port()
+        port = a_free_port()
         knobs = {"FOREWATT_INFERENCE_URL": inference_url, "FOREWATT_PORT": port, **knobs}
-        return self._launch([sys.executable, "-m", "gateway"], port, ROOT, knobs)
+        return self.launch([sys.executable, "-m", "gateway"], port, ROOT, knobs)
 
     def run(self, *command: object, cwd: Path = ROOT, **knobs: object) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself, and all it said."""
@@ -125,9 +125,10 @@ class Starter:
         env = self._environment(knobs)
         return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
 
-    def _launch(self, command: list[object], port: int, cwd: Path, knobs: dict[str, object]) -> Running:
+    def launch(self, command: list[object], port: int, cwd: Path, knobs: dict[str, object]) -> Running:
+        """Any command that lets a server listen on the port."""
         log, url = self.folder / f"{port}.log", f"http://127.0.0.1:{port}"
-        return self.stack.enter_context(launched(command, log, url, cwd=cwd, env=self._environment(knobs)))
+        return self.stack.enter_context(launched(command, log, url, self._environment(knobs), cwd))
 
     def _environment(self, knobs: dict[str, object]) -> dict[str, str]:
         return environment(**{"FOREWATT_DATA": self.folder / "data", "BENTOML_HOME": self.folder / "bentoml", **knobs})
@@ -165,10 +166,23 @@ def start(tmp_path) -> Iterator[Starter]:
 
 
 @pytest.fixture
-def client(house) -> Iterator[httpx.Client]:
-    """Of the house's gateway."""
-    with httpx.Client(base_url=house.gateway.url, trust_env=False, timeout=30) as calling:
+def free_port() -> Callable[[], int]:
+    """Finds a port that nobody listens on now."""
+    return a_free_port
+
+
+@pytest.fixture
+def caller() -> Iterator[httpx.Client]:
+    """Calls whole addresses, whatever proxies the environment names."""
+    with httpx.Client(trust_env=False, timeout=30) as calling:
         yield calling
+
+
+@pytest.fixture
+def client(house, caller) -> httpx.Client:
+    """Of the house's gateway, where only a path is given."""
+    caller.base_url = house.gateway.url
+    return caller
 
 
 @pytest.fixture

@@ -1,0 +1,80 @@
+"""`make up` itself: it starts both, says how to ask, and leaves nothing behind when it is stopped."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def make_up(start, free_port):
+    """`make up` with a data folder and ports of its own, in the environment that is installed."""
+    current = subprocess.run(["make", "-q", ".venv/up"], cwd=ROOT, capture_output=True, timeout=30, check=False)  # noqa: S607
+    if current.returncode != 0:
+        pytest.skip("make up would have to install first; run make test, which installs for both")
+
+    def run(**knobs: object):
+        ports = {"FOREWATT_PORT": free_port(), "FOREWATT_INFERENCE_PORT": free_port()} | knobs
+        return start.launch(["make", "up"], ports["FOREWATT_PORT"], ROOT, ports), ports.values()
+
+    return run
+
+
+def wait_for(text: str, running) -> str:
+    """The log, once the text is in it."""
+    end = time.monotonic() + 60
+    while text not in (log := running.log.read_text()):
+        assert running.process.poll() is None, log
+        assert time.monotonic() < end, log
+        time.sleep(0.1)
+    return log
+
+
+def all_gone(family: list[psutil.Process], ports) -> None:
+    """Nobody of the family is left, and each port can be taken again."""
+    _, left = psutil.wait_procs(family, timeout=30)
+    assert not left
+    for port in ports:
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_make_up_prints_a_curl_that_answers_and_ctrl_c_stops_all(make_up):
+    running, ports = make_up()
+    log = wait_for("Ctrl-C stops all of it.", running)
+    (line,) = (line for line in log.splitlines() if line.strip().startswith("curl"))
+    answer = json.loads(subprocess.run(shlex.split(line), capture_output=True, timeout=30, check=True).stdout)  # noqa: S603
+    assert (len(answer["days"]), len(answer["top10"])) == (31, 10)
+    assert (running.data / answer["stored_csv"]).is_file()
+    assert (running.data.stat().st_mode & 0o777) == 0o700
+    family = running.family
+    os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does
+    all_gone(family, ports)
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_ctrl_c_before_anything_is_ready_stops_all_too(make_up):
+    running, ports = make_up()
+    wait_for("started", running)
+    family = running.family
+    os.killpg(running.process.pid, signal.SIGINT)
+    all_gone(family, ports)
+    assert "Forewatt answers." not in running.log.read_text()
+
+
+def test_a_taken_port_ends_make_up_with_an_error_and_stops_the_other_server(make_up):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        running, (_, inference) = make_up(FOREWATT_PORT=taken.getsockname()[1])
+        wait_for("started", running)
+        family = running.family
+        assert running.process.wait(60) != 0
+        all_gone(family, [inference])
+    assert "address already in use" in running.log.read_text().lower()

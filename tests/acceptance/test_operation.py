@@ -1,0 +1,60 @@
+"""What the people see who run both servers: who listens where, what is logged, what passes through."""
+
+import json
+import signal
+
+import psutil
+import pytest
+
+
+def test_nothing_listens_beyond_loopback(house):
+    for server in (house.gateway, house.inference):
+        sockets = [socket for member in server.family for socket in member.net_connections(kind="inet")]
+        listening = {socket.laddr for socket in sockets if socket.status == psutil.CONN_LISTEN}
+        assert int(server.url.rpartition(":")[2]) in {address.port for address in listening}
+        assert {address.ip for address in listening} == {"127.0.0.1"}
+        assert all(socket.raddr.ip == "127.0.0.1" for socket in sockets if socket.raddr)
+
+
+def test_each_line_of_the_gateways_log_is_json_and_names_the_request(client, house, past):
+    asked = client.post("/api/v1/forecasts", json={"series": past(20)}, headers={"X-Request-ID": "named-by-caller"})
+    refused = client.post("/api/v1/forecasts", json={"series": past(3)})
+    assert (asked.headers["x-request-id"], refused.status_code) == ("named-by-caller", 422)
+    logged = [json.loads(line) for line in house.gateway.log.read_text().splitlines()]
+    requests = {line["request_id"]: line for line in logged if line["logger"] == "gateway.access"}
+    assert requests["named-by-caller"]["status"] == 200
+    assert requests[refused.json()["trace_id"]]["status"] == 422
+    assert all(requests)
+
+
+def test_the_open_inference_protocol_passes_through_untouched(client, house):
+    asked = (("GET", "/v2/health/ready", None), ("GET", "/v2", None), ("POST", "/v2/models/load/infer", b"{}"))
+    for method, path, body in asked:
+        ours, theirs = (client.request(method, url + path, content=body) for url in ("", house.inference.url))
+        assert (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
+        assert ours.headers["content-type"] == theirs.headers["content-type"]
+
+
+def test_the_inference_server_unpickles_nothing(client, house, tmp_path):
+    harmful = b"cos\nsystem\n(S'touch %s'\ntR." % str(tmp_path / "harm").encode()
+    for media_type in ("application/vnd.bentoml+pickle", "application/octet-stream", "text/plain"):
+        said = client.post(f"{house.inference.url}/forecast", content=harmful, headers={"Content-Type": media_type})
+        assert 400 <= said.status_code < 500, (media_type, said.text)
+    pickled = {"Content-Type": "application/vnd.bentoml+pickle"}
+    assert client.post(f"{house.inference.url}/forecast", content=harmful, headers=pickled).status_code == 415
+    assert not (tmp_path / "harm").exists()
+
+
+def test_a_second_gateway_may_share_the_data_folder(client, house, start):
+    second = start.gateway(house.inference.url, FOREWATT_DATA=house.data)
+    second.wait_until_ready()
+    for server in (second, house.gateway):
+        said = client.post(f"{server.url}/api/predict", json={"new_data_path": "/uploads/power_data.csv"})
+        assert said.status_code == 200
+        assert (house.data / said.json()["stored_csv"]).is_file()
+    assert second.stop() in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs"])
+def test_what_an_operator_asks_is_answered(client, path):
+    assert client.get(path).status_code == 200
