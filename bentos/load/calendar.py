@@ -101,7 +101,8 @@ def _festivals(dates: Sequence[date], names: dict[date, str]) -> dict[str, Float
         first_days: list[int] = []
         for day in sorted(names):
             is_first = not first_days or day.toordinal() - first_days[-1] > FESTIVAL_DAYS
-            if is_first and pattern.search(names[day]) and not MOVED.search(names[day]):
+            shared = names[day].split("; ")  # Easter Sunday may be another holiday as well
+            if is_first and any(pattern.search(name) and not MOVED.search(name) for name in shared):
                 first_days.append(day.toordinal())
         if first_days:
             gaps = ordinals[:, None] - np.array(first_days)

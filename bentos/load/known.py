@@ -40,7 +40,8 @@ class Known:
         """The same series as it stood at the end of ``moment``, no weather known ahead."""
         if moment > self.at:
             raise LookAheadError(f"{moment.date()} lies after {self.at.date()}, the last day that is known.")
-        return replace(self, days=self.days.loc[:moment], ahead=self.ahead.iloc[:0])
+        filled = tuple(day for day in self.filled if day <= moment.date())
+        return replace(self, days=self.days.loc[:moment], ahead=self.ahead.iloc[:0], filled=filled)
 
     def with_weather_ahead(self, ahead: pd.DataFrame) -> Known:
         """The same moment with a weather forecast for the days after it."""

@@ -23,6 +23,7 @@ NAME = "load"
 ERRORS = "errors.json"  # trajectories of past errors, one list for short histories and one for whole years
 LEVELS = {"p5": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
 DIGITS = 6  # significant ones in an answer; the model knows three
+LARGEST_LOG = 690.0  # of a load: the mean of all paths must stay a number, whatever the history
 LARGEST_CORRECTION = 3.0  # spreads: beyond it a member has left what it was fitted on
 
 
@@ -60,7 +61,7 @@ class LoadModel:
         else:
             logs = self._simulate(known, horizon, question)
         month = pd.DatetimeIndex(question.days)
-        possible = _month_of(np.exp(logs), known, month)
+        possible = _month_of(np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)), known, month)
         return self._worded(question, known, possible)
 
     def predict(self, rows: pd.DataFrame, model_type: ModelType) -> Floats:

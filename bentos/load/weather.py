@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bentos.load.schema import MAX_LEAD_DAYS
+
 Floats = NDArray[np.float64]
 
 # Cooling starts above, heating below these temperatures (°C); the ridge decides which of them matter.
@@ -50,13 +52,14 @@ def seasonal_mean(basis: Floats, day_of_year: NDArray[np.int64]) -> Floats:
 def scenarios(basis: Floats, past: pd.DatetimeIndex, ahead: pd.DatetimeIndex) -> Floats:
     """[scenarios, len(ahead), ROW]: stretches of past years' weather, whole, so that hot days stay together.
 
-    Empty where no year before has weather for all of ``ahead``.
+    Each is known for the longest horizon and then cut: how far ahead is asked must not choose among them.
+    Empty where no year before has such a stretch.
     """
     starts = [
         (ahead[0] - pd.DateOffset(years=year) - past[0]).days + shift
         for year in range(1, SCENARIO_YEARS + 1)
         for shift in range(-SHIFT_DAYS, SHIFT_DAYS + 1)
     ]
-    stretches = [basis[s : s + len(ahead)] for s in starts if 0 <= s <= len(past) - len(ahead)]
-    whole = [stretch for stretch in stretches if not np.isnan(stretch).any()]
+    stretches = [basis[s : s + MAX_LEAD_DAYS] for s in starts if 0 <= s <= len(past) - MAX_LEAD_DAYS]
+    whole = [stretch[: len(ahead)] for stretch in stretches if not np.isnan(stretch).any()]
     return np.array(whole).reshape(-1, len(ahead), ROW)
