@@ -31,10 +31,10 @@ def series() -> Callable[..., Rows]:
 
 @pytest.fixture(scope="session")
 def ask(series: Callable[..., Rows]) -> Callable[..., Question]:
-    """A question about the generated series, or about ``series=``."""
+    """A question about ``count`` generated days that end on ``last``, or about ``series=``."""
 
-    def question(**fields: Any) -> Question:
-        return Question.model_validate({"series": series(), **fields})
+    def question(count: int = len(SAMPLE), last: str = "2024-04-30", **fields: Any) -> Question:
+        return Question.model_validate({"series": series(count, last), **fields})
 
     return question
 
