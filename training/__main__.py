@@ -15,7 +15,7 @@ import pandas as pd
 from bentos.artifact import ArtifactError, open_artifact
 from bentos.load.calendar import Region, RegionError
 from bentos.load.known import Known
-from bentos.load.model import LoadModel
+from bentos.load.model import NAME, LoadModel, schema_fingerprint
 from bentos.registry import models_folder
 from training.backtest import ask_at, backtest, profile_alone
 from training.card import Report, write_card
@@ -30,7 +30,8 @@ VICTORIA = Place("Australia/Melbourne", Region("AU", "VIC"))
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when fitted, 2 with one clear line where data, recipe or gate refuse."""
-    asked = _parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    asked = _parser().parse_args(typed, argparse.Namespace(typed=typed))
     try:
         asked.run(asked)
     except (ArtifactError, DataError, GateError, RegionError, ValueError) as refusal:
@@ -47,7 +48,9 @@ def train_load(asked: argparse.Namespace) -> None:
     replayed = replay(known, recipe.step_days)
     tuned = tune(replayed.until(origins[0]), recipe)
     table = backtest(known, origins, replayed, tuned, recipe)
-    report = Report(_title(asked, recipe.name), _command(), known, table, profile_alone(known, origins), tuned)
+    report = Report(
+        _title(asked, recipe.name), _command(asked.typed), known, table, profile_alone(known, origins), tuned
+    )
     figures = report.figures
     said = description(known, recipe, tuned, figures)
     place = asked.out / "artifact"
@@ -60,12 +63,12 @@ def train_load(asked: argparse.Namespace) -> None:
 
 def score(asked: argparse.Namespace) -> None:
     """Ask a finished artifact about a series that it was not fitted on."""
-    model = LoadModel(open_artifact(asked.artifact))
+    model = LoadModel(open_artifact(asked.artifact, name=NAME, schema_fingerprint=schema_fingerprint()))
     known = _series(asked)
     origins = month_ends(known, asked.origins)
     table = pd.concat([ask_at(model, known, origin) for origin in origins], ignore_index=True)
     title = _title(asked, f"{model.manifest.version}, never fitted on it")
-    _report(asked, Report(title, _command(), known, table, profile_alone(known, origins)))
+    _report(asked, Report(title, _command(asked.typed), known, table, profile_alone(known, origins)))
 
 
 def compare(asked: argparse.Namespace) -> None:
@@ -98,11 +101,11 @@ def _title(asked: argparse.Namespace, model: str) -> str:
     return f"Month-ahead daily load of {Path(asked.data).name}: {model}"
 
 
-def _command() -> str:
+def _command(typed: list[str]) -> str:
     """As it was typed, with the shared folder by its name."""
-    typed = shlex.join(sys.argv[1:])
-    shared = os.environ.get("FOREWATT_SHARED")
-    return "python -m training " + (typed.replace(shared, "$FOREWATT_SHARED") if shared else typed)
+    text = shlex.join(typed)
+    shared = os.environ.get("FOREWATT_SHARED", "").rstrip("/")
+    return "python -m training " + (text.replace(shared, "$FOREWATT_SHARED") if shared else text)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,12 +44,12 @@ class Replay:
 def month_ends(known: Known, count: int) -> list[pd.Timestamp]:
     """The last ``count`` month ends after which a whole month has been measured.
 
-    Raises ``ValueError`` where fewer stand in the series after its first two months.
+    Raises ``ValueError`` where fewer stand in the series after its first two months, or none is wanted.
     """
     first = pd.Timestamp(known.days.index[0]) + pd.Timedelta(days=MODEL_DAYS)
     ends = [end for end in pd.date_range(first, known.at, freq="ME") if end + pd.offsets.MonthEnd(1) <= known.at]
-    if len(ends) < count:
-        raise ValueError(f"{count} origins are wanted and the series holds {len(ends)}. Give more data.")
+    if not 1 <= count <= len(ends):
+        raise ValueError(f"{count} origins are wanted and the series holds {len(ends)}. Want fewer or give more data.")
     return ends[-count:]
 
 
@@ -89,8 +89,13 @@ def splits(replayed: Replay, n_splits: int) -> list[Split]:
     Raises ``ValueError`` where there are too few moments.
     """
     moments = replayed.moment.unique()
-    step = (moments[1] - moments[0]).days
-    gap = math.ceil(MAX_LEAD_DAYS / step)
+    steps = np.diff(moments).astype("timedelta64[D]").astype(int).tolist()
+    gap = math.ceil(MAX_LEAD_DAYS / min(steps, default=MAX_LEAD_DAYS))
+    if len(moments) <= gap + n_splits:
+        raise ValueError(
+            f"{len(moments)} past moments are too few for {n_splits} splits with {MAX_LEAD_DAYS} days between. "
+            "Give more data or a recipe with a shorter step or fewer splits."
+        )
     size = max((len(moments) - gap) // (2 * n_splits), 1)
     folds = TimeSeriesSplit(n_splits, test_size=size, gap=gap).split(moments)
     return [
