@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
@@ -15,7 +17,9 @@ from bentos.artifact import Artifact, ArtifactError, fingerprint
 from bentos.load import baseline, paths
 from bentos.load.features import design_matrix
 from bentos.load.known import Known, known_from
+from bentos.load.profile import Profile
 from bentos.load.schema import ANNUAL_DAYS, MODEL_DAYS, Answer, Day, Model, ModelType, Peak, Question, Reading, Strict
+from bentos.serving.tensors import TensorSpec
 
 Floats = NDArray[np.float64]
 
@@ -40,11 +44,27 @@ class Parameters(Strict):
     cold_start: bool
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A question made ready: its rows [H, features], and the profile they correct; none where the history is short."""
+
+    question: Question
+    known: Known
+    horizon: int
+    profile: Profile | None
+    rows: Floats
+
+
 class LoadModel:
     """Members by name, each an ONNX graph, and the weights of their combination."""
 
+    platform = "onnxruntime_onnx"
+
     def __init__(self, artifact: Artifact) -> None:
         self.manifest = artifact.manifest
+        self.name, self.version = self.manifest.name, self.manifest.version
+        self.input = TensorSpec("features", "FP64", (-1, len(self.manifest.features)))
+        self.outputs = [TensorSpec(name, "FP64", (-1,)) for name in ("Ensemble", *members())]
         self._sessions = {name: _session(artifact.files[f"{name.lower()}.onnx"]) for name in members()}
         self.parameters = Parameters.model_validate(self.manifest.parameters)
         self._errors = {kind: np.array(rows, dtype=float) for kind, rows in json.loads(artifact.files[ERRORS]).items()}
@@ -54,23 +74,44 @@ class LoadModel:
 
         Raises ``RegionError`` for an unknown country or subdivision.
         """
+        prepared = self.prepare(question)
+        return self.finish(prepared, self.predict(prepared.rows) if len(prepared.rows) else [])
+
+    def prepare(self, question: Question) -> Prepared:
+        """All that is done for one question alone, before the rows of many are predicted together."""
         known = known_from(question)
         horizon = (question.days[-1] - question.origin).days
         if len(known.days) < MODEL_DAYS:
-            logs = baseline.simulate_weekdays(known, horizon, _seed(question))
+            return Prepared(question, known, horizon, None, np.empty((0, len(self.manifest.features))))
+        design = design_matrix(known, known.at, horizon)
+        return Prepared(question, known, horizon, design.profile, design.rows[self.manifest.features].to_numpy())
+
+    def predict(self, rows: Floats) -> list[Floats]:
+        """For rows [N, features] the corrections [N] to the profile, in spreads: an array for each of ``outputs``.
+
+        A row's correction knows no other row.
+        """
+        said = {name: self._member(name, rows) for name in members()}
+        ensemble = np.sum([weight * said[name] for name, weight in self.parameters.weights.items()], axis=0)
+        return [np.asarray(ensemble), *said.values()]
+
+    def finish(self, prepared: Prepared, corrections: Sequence[Floats]) -> Answer:
+        """The answer, from what ``predict`` said of the prepared rows."""
+        known, profile, question = prepared.known, prepared.profile, prepared.question
+        if profile is None:
+            logs = baseline.simulate_weekdays(known, prepared.horizon, _seed(question))
         else:
-            logs = self._simulate(known, horizon, question)
+            correction = corrections[[spec.name for spec in self.outputs].index(question.model_type)]
+            expected = profile.centre + profile.spread * correction
+            errors = profile.spread * self._trajectories(known)
+            logs = paths.simulate(expected, errors, profile.weather_moves, _seed(question))
         month = pd.DatetimeIndex(question.days)
         possible = _month_of(np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)), known, month)
         return self._worded(question, known, possible)
 
-    def predict(self, rows: pd.DataFrame, model_type: ModelType) -> Floats:
-        """[N] corrections to the profile, in spreads, for rows [N, features]; a row's answer knows no other row."""
-        features = rows[self.manifest.features].to_numpy()
-        if model_type != "Ensemble":
-            return self._member(model_type, features)
-        said = [w * self._member(name, features) for name, w in self.parameters.weights.items()]
-        return np.asarray(np.sum(said, axis=0))
+    def example(self) -> Floats:
+        """A row of zeros: an ordinary day on which the profile is right."""
+        return np.zeros(len(self.manifest.features))
 
     def prove(self) -> None:
         """Ask the golden question. Raises ``ArtifactError`` where the answer is not the recorded one."""
@@ -81,13 +122,6 @@ class LoadModel:
                 f"Model {self.manifest.version} answers its golden question otherwise than recorded. "
                 "Install the library versions of constraints.txt, or train again."
             )
-
-    def _simulate(self, known: Known, horizon: int, question: Question) -> Floats:
-        design = design_matrix(known, known.at, horizon)
-        profile = design.profile
-        expected = profile.centre + profile.spread * self.predict(design.rows, question.model_type)
-        errors = profile.spread * self._trajectories(known)
-        return paths.simulate(expected, errors, profile.weather_moves, _seed(question))
 
     def _trajectories(self, known: Known) -> Floats:
         return self._errors["years" if len(known.days) >= ANNUAL_DAYS else "short"]

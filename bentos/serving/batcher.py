@@ -7,6 +7,7 @@ that could die: arrivals, the ends of batches and one timer call ``_dispatch``.
 from __future__ import annotations
 
 import asyncio
+import time
 from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,8 @@ class Served(Generic[Result]):
     """A result or a ``RowError`` for each row, in order, and where the time went."""
 
     results: list[Result | RowError]
-    queued_s: float
+    queued_s: float  # behind other batches
+    lingered_s: float  # for company, while the worker was idle
     compute_s: float
     batch_rows: int
 
@@ -93,17 +95,19 @@ class Batcher(Generic[Row, Result]):
         cost: Cost,
         limits: Limits | None = None,
         observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cost, self.limits = cost, limits or Limits()
         self._predict = predict
         self._observer: Observer = observer or Unobserved()
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._clock = asyncio.get_running_loop(), clock  # uvloop's own clock knows milliseconds only
         self._queue: list[_Ticket[Row, Result]] = []  # earliest deadline first
         self._rows = self._bytes = 0  # waiting
         self._running: asyncio.Task[None] | None = None
         self._free_at = 0.0  # when the running batch should end
         self._waking: asyncio.Handle | None = None
         self._lingering: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
         self._arrivals = Arrivals()
 
     @property
@@ -117,14 +121,14 @@ class Batcher(Generic[Row, Result]):
         return self._running is None and not self._queue
 
     async def submit(self, rows: Sequence[Row], deadline: float, size: int = 0) -> Served[Result]:
-        """The results of ``rows``, by ``deadline`` on the event loop's clock; ``size`` is what they weigh in bytes.
+        """The results of ``rows``, by ``deadline`` on the batcher's clock; ``size`` is what they weigh in bytes.
 
         Raises ``Shed``: at once where deadline or bounds cannot be kept, later where that became certain. Cancelling
         takes the rows out of the queue. Raises ``ValueError`` for no rows or more than a batch holds.
         """
         if not 0 < len(rows) <= self.limits.batch_rows:
             raise ValueError(f"{len(rows)} rows are no batch; give 1 to {self.limits.batch_rows}.")
-        now = self._loop.time()
+        now = self._clock()
         self._arrivals.note(now)
         self._admit(len(rows), size, deadline, now)
         ticket: _Ticket[Row, Result] = _Ticket(deadline, rows, size, now, self._loop.create_future())
@@ -177,7 +181,7 @@ class Batcher(Generic[Row, Result]):
         self._waking = None
         if self._running or not self._queue:
             return
-        now = self._loop.time()
+        now = self._clock()
         patience = self._patience(now)
         if patience > 0:
             self._lingering = self._lingering or self._loop.call_later(patience, self._stop_lingering)
@@ -257,7 +261,7 @@ class Batcher(Generic[Row, Result]):
         try:
             rows = [row for ticket in batch for row in ticket.rows]
             results, calls = await isolate(self._predict, rows, self.limits.isolation_calls)
-            seconds = self._loop.time() - started
+            seconds = self._clock() - started
             self._observer.computed(len(rows), seconds, calls)
             self._deliver(batch, results, started, seconds)
         finally:
@@ -265,6 +269,7 @@ class Batcher(Generic[Row, Result]):
                 if not ticket.answer.done():
                     ticket.answer.set_exception(Shed("stopped", 1.0))
             self._running = None
+            self._idle_since = self._clock()
             self._dispatch()
 
     def _deliver(
@@ -275,9 +280,10 @@ class Batcher(Generic[Row, Result]):
             own = results[first : first + len(ticket.rows)]
             first += len(own)
             waited = started - ticket.arrived
+            lingered = min(waited, started - self._idle_since)
             self._observer.waited(waited)
             if not ticket.answer.done():  # else its caller has gone
-                ticket.answer.set_result(Served(own, waited, seconds, size))
+                ticket.answer.set_result(Served(own, waited - lingered, lingered, seconds, size))
 
 
 def _count(tickets: Sequence[_Ticket[Row, Result]]) -> int:

@@ -16,6 +16,11 @@ COST = Cost(0.020, 0.001)
 EXACT = Limits(safety=0.0, safety_s=0.0)
 
 
+def make(model: Any, cost: Cost = COST, limits: Limits | None = None) -> Batcher[int, int]:
+    """A batcher on the clock of the virtual loop."""
+    return Batcher(model, cost, limits, clock=asyncio.get_running_loop().time)
+
+
 class Model:
     """Answers ten times a row, at the stated cost; fails on rows that are poison."""
 
@@ -50,7 +55,7 @@ async def ask(batcher: Batcher[int, int], rows: list[int], within: float = 10.0,
 
 def test_a_lone_row_is_computed_at_once(virtually):
     async def story():
-        served, seconds = await ask(Batcher(Model(), COST), [7])
+        served, seconds = await ask(make(Model(), COST), [7])
         assert served.results == [70]
         assert (served.queued_s, served.batch_rows) == (0.0, 1)
         assert seconds == pytest.approx(0.021)
@@ -61,7 +66,7 @@ def test_a_lone_row_is_computed_at_once(virtually):
 def test_rows_that_arrive_while_a_batch_runs_form_the_next_one(virtually):
     async def story():
         model = Model()
-        batcher = Batcher(model, COST)
+        batcher = make(model, COST)
         answers = await asyncio.gather(ask(batcher, [0]), *(ask(batcher, [n], after=0.005) for n in range(1, 6)))
         assert [sorted(batch) for batch in model.batches] == [[0], [1, 2, 3, 4, 5]]
         assert [served.results for served, _ in answers] == [[10 * n] for n in range(6)]
@@ -73,7 +78,7 @@ def test_rows_that_arrive_while_a_batch_runs_form_the_next_one(virtually):
 def test_a_batch_never_holds_more_rows_than_it_may(virtually):
     async def story():
         model = Model()
-        batcher = Batcher(model, COST, Limits(batch_rows=8))
+        batcher = make(model, COST, Limits(batch_rows=8))
         await asyncio.gather(*(ask(batcher, [n, n]) for n in range(10)))
         assert max(map(len, model.batches)) == 8
         assert sum(map(len, model.batches)) == 20
@@ -84,7 +89,7 @@ def test_a_batch_never_holds_more_rows_than_it_may(virtually):
 def test_the_most_urgent_goes_first(virtually):
     async def story():
         model = Model()
-        batcher = Batcher(model, COST, Limits(batch_rows=1))
+        batcher = make(model, COST, Limits(batch_rows=1))
         await asyncio.gather(ask(batcher, [1], 9.0), ask(batcher, [2], 1.0), ask(batcher, [3], 5.0))
         assert model.batches == [[2], [3], [1]]
 
@@ -93,7 +98,7 @@ def test_the_most_urgent_goes_first(virtually):
 
 def test_a_deadline_that_cannot_be_kept_is_refused_at_once_and_says_when_to_come_back(virtually):
     async def story():
-        batcher = Batcher(Model(), COST, EXACT)
+        batcher = make(Model(), COST, EXACT)
         running = asyncio.create_task(ask(batcher, [1]))
         await asyncio.sleep(0.001)
         shed, seconds = await ask(batcher, [2], within=0.030)
@@ -109,7 +114,7 @@ def test_a_deadline_that_cannot_be_kept_is_refused_at_once_and_says_when_to_come
 def test_every_admitted_request_of_a_burst_is_in_time(virtually):
     async def story():
         answers = await asyncio.gather(
-            *(ask(batcher, [n], within=0.5) for batcher in [Batcher(Model(), COST)] for n in range(800))
+            *(ask(batcher, [n], within=0.5) for batcher in [make(Model(), COST)] for n in range(800))
         )
         served = [seconds for answer, seconds in answers if isinstance(answer, Served)]
         # Five full batches of 84 ms, and what of half a second is left for a smaller one, less the safety.
@@ -123,7 +128,7 @@ def test_every_admitted_request_of_a_burst_is_in_time(virtually):
 @pytest.mark.parametrize("times", [2, 10])
 def test_overload_does_not_lower_what_is_answered_in_time(virtually, times):
     async def story():
-        batcher = Batcher(Model(), COST)
+        batcher = make(Model(), COST)
         capacity = 64 / COST.of(64)
         gap = 1 / (times * capacity)
         answers = await asyncio.gather(
@@ -145,7 +150,7 @@ def test_what_became_late_while_it_waited_is_shed_before_it_is_computed(virtuall
     batches: list[list[int]] = []
 
     async def story():
-        batcher = Batcher(slow, COST)
+        batcher = make(slow, COST)
         first, second = await asyncio.gather(ask(batcher, [1]), ask(batcher, [2], within=0.1, after=0.001))
         assert first[0].results == [1]
         assert second[0].reason == "deadline"
@@ -157,7 +162,7 @@ def test_what_became_late_while_it_waited_is_shed_before_it_is_computed(virtuall
 def test_an_urgent_row_gets_a_smaller_batch_where_the_others_can_wait(virtually):
     async def story():
         model = Model()
-        batcher = Batcher(model, COST, EXACT)
+        batcher = make(model, COST, EXACT)
         first = asyncio.create_task(ask(batcher, [0]))
         others = [asyncio.create_task(ask(batcher, [n] * 20, after=0.001)) for n in range(3)]
         served, seconds = await ask(batcher, [9], within=0.059, after=0.001)
@@ -171,7 +176,7 @@ def test_an_urgent_row_gets_a_smaller_batch_where_the_others_can_wait(virtually)
 
 def test_one_poison_row_among_64_fails_alone(virtually):
     async def story():
-        batcher = Batcher(Model(poison=frozenset({13})), COST)
+        batcher = make(Model(poison=frozenset({13})), COST)
         answers = await asyncio.gather(*(ask(batcher, [n]) for n in range(64)))
         for n, (served, _) in enumerate(answers):
             if n == 13:
@@ -188,7 +193,7 @@ def test_a_model_that_answers_too_few_rows_never_shifts_answers_to_neighbours(vi
         return [10 * row for row in rows if row != 3]
 
     async def story():
-        batcher = Batcher(forgetful, COST)
+        batcher = make(forgetful, COST)
         answers = await asyncio.gather(*(ask(batcher, [n]) for n in range(8)))
         wrong = [n for n, (served, _) in enumerate(answers) if served.results != [10 * n]]
         assert wrong == [3]
@@ -199,7 +204,7 @@ def test_a_model_that_answers_too_few_rows_never_shifts_answers_to_neighbours(vi
 def test_the_search_for_poison_has_a_budget(virtually):
     async def story():
         model = Model(poison=frozenset(range(64)))
-        batcher = Batcher(model, COST, Limits(isolation_calls=10))
+        batcher = make(model, COST, Limits(isolation_calls=10))
         await asyncio.gather(*(ask(batcher, [n]) for n in range(64)))
         assert len(model.batches) <= 11 + 11  # the first row went alone
 
@@ -209,7 +214,7 @@ def test_the_search_for_poison_has_a_budget(virtually):
 def test_a_cancelled_caller_leaves_the_queue_and_its_work_is_not_done(virtually):
     async def story():
         model = Model()
-        batcher = Batcher(model, COST)
+        batcher = make(model, COST)
         first = asyncio.create_task(ask(batcher, [1]))
         gone = asyncio.create_task(ask(batcher, [2], after=0.001))
         await asyncio.sleep(0.002)
@@ -227,7 +232,7 @@ def test_a_cancelled_caller_leaves_the_queue_and_its_work_is_not_done(virtually)
 def test_what_may_wait_is_bounded_in_rows_and_in_bytes(virtually):
     async def story():
         for limits, size in ((Limits(queue_rows=10), 0), (Limits(queue_bytes=10), 1)):
-            batcher = Batcher(Model(), COST, limits)
+            batcher = make(Model(), COST, limits)
             waiting = [asyncio.create_task(batcher.submit([n], 60.0, size)) for n in range(10)]
             await asyncio.sleep(0)
             with pytest.raises(Shed, match="queue_full"):
@@ -240,7 +245,7 @@ def test_what_may_wait_is_bounded_in_rows_and_in_bytes(virtually):
 def test_lingering_gathers_dense_arrivals_and_never_delays_a_lone_caller(virtually):
     async def story():
         model = Model()
-        batcher = Batcher(model, COST)
+        batcher = make(model, COST)
         for n in range(5):  # one caller who waits for each answer
             _, seconds = await ask(batcher, [n])
             assert seconds == pytest.approx(0.021)
@@ -254,7 +259,7 @@ def test_lingering_gathers_dense_arrivals_and_never_delays_a_lone_caller(virtual
 
 def test_no_rows_and_more_rows_than_a_batch_are_refused(virtually):
     async def story():
-        batcher = Batcher(Model(), COST)
+        batcher = make(Model(), COST)
         for rows in ([], [0] * 65):
             with pytest.raises(ValueError, match="give 1 to 64"):
                 await batcher.submit(rows, 1.0)

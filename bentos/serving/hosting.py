@@ -1,0 +1,150 @@
+"""The models that answer now: each version with its own batcher, changed under load without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bentos.serving.batcher import Batcher, Limits, Served
+from bentos.serving.cost import Cost, measure_cost
+from bentos.serving.isolation import RowError
+from bentos.serving.metrics import COUNTS, Counted
+from bentos.serving.problems import Refused
+from bentos.serving.tensors import TensorSpec
+
+Array = NDArray[Any]
+Outputs = tuple[Any, ...]  # of one row: a value or an array for each output
+
+# A batch that costs less runs in the event loop: handing it to a thread and back would cost as much again.
+INLINE_S = 0.0005
+
+
+class Servable(Protocol):
+    """A model whose rows can be stacked: one input, rows first."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def platform(self) -> str: ...
+    @property
+    def input(self) -> TensorSpec: ...
+    @property
+    def outputs(self) -> Sequence[TensorSpec]: ...
+
+    def predict(self, rows: Array) -> Sequence[Array]:
+        """An array [N, …] for each output; blocks."""
+        ...
+
+    def example(self) -> Array:
+        """A made-up row, to measure the cost with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """One version of a model and the batcher before it."""
+
+    model: Servable
+    batcher: Batcher[Array, Outputs]
+
+    async def predict(self, rows: Array, deadline: float) -> tuple[list[Outputs], Served[Outputs]]:
+        """Outputs by row for ``rows`` [N, …], and the timings of the slowest batch.
+
+        Raises ``Shed``, and ``Refused`` 500 naming the rows on which the model failed.
+        """
+        most = self.batcher.limits.batch_rows
+        if len(rows) <= most:
+            parts = [await self.batcher.submit(list(rows), deadline, rows.nbytes)]
+        else:
+            chunks = [rows[first : first + most] for first in range(0, len(rows), most)]
+            parts = await _all_or_none([self.batcher.submit(list(chunk), deadline, chunk.nbytes) for chunk in chunks])
+        results = [result for part in parts for result in part.results]
+        failed = [(n, result) for n, result in enumerate(results) if isinstance(result, RowError)]
+        if failed:
+            errors = [{"row": n, "message": str(error)} for n, error in failed[:50]]
+            raise Refused(500, "model_failed", f"The model failed on {len(failed)} of {len(rows)} rows.", errors)
+        return results, max(parts, key=lambda part: part.queued_s + part.compute_s)  # type: ignore[return-value]
+
+
+async def _all_or_none(submitted: Sequence[Any]) -> list[Served[Outputs]]:
+    """Chunks of one request: where one is refused, the others leave the queue too."""
+    tasks = [asyncio.ensure_future(chunk) for chunk in submitted]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+class Hosting:
+    """Versions by model name; the newest loaded answers unless a request names another."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._hosted: dict[str, dict[str, Hosted]] = {}
+        self._current: dict[str, str] = {}
+        self._threads = ThreadPoolExecutor(thread_name_prefix="model")
+
+    def find(self, name: str, version: str | None = None) -> Hosted:
+        """Raises ``Refused`` 404."""
+        wanted = version or self._current.get(name, "")
+        hosted = self._hosted.get(name, {}).get(wanted)
+        if hosted is None:
+            said = f"version {version!r} of {name!r}" if version else repr(name)
+            raise Refused(404, "no_model", f"There is no model {said}. POST v2/repository/index lists what there is.")
+        return hosted
+
+    def versions(self, name: str) -> list[str]:
+        return sorted(self._hosted.get(name, {}))
+
+    def names(self) -> list[str]:
+        return sorted(self._current)
+
+    @property
+    def idle(self) -> bool:
+        return all(hosted.batcher.idle for versions in self._hosted.values() for hosted in versions.values())
+
+    async def load(self, model: Servable) -> Hosted:
+        """Measure the model's cost, then let it answer. A version that is there already just becomes current."""
+        known = self._hosted.get(model.name, {})
+        if model.version not in known:
+            cost = await measure_cost(self._predictor(model, None), model.example(), self.limits.batch_rows)
+            counted = Counted(model.name, model.version, lambda: hosted.batcher.waiting_rows)
+            hosted = Hosted(model, Batcher(self._predictor(model, cost), cost, self.limits, counted))
+            COUNTS.add(counted)
+            # The one before stays and can be put back at once; older ones finish what they have accepted.
+            kept = {version: before for version, before in known.items() if version == self._current[model.name]}
+            for version in known.keys() - kept.keys():
+                COUNTS.remove(model.name, version)
+            self._hosted[model.name] = {**kept, model.version: hosted}
+        self._current[model.name] = model.version
+        return self._hosted[model.name][model.version]
+
+    def unload(self, name: str) -> None:
+        """What is accepted is still answered. Raises ``Refused`` 404."""
+        self.find(name)
+        for version in self._hosted.pop(name):
+            COUNTS.remove(name, version)
+        del self._current[name]
+
+    def _predictor(self, model: Servable, cost: Cost | None) -> Callable[[Sequence[Array]], Any]:
+        loop = asyncio.get_running_loop()
+
+        def compute(rows: Sequence[Array]) -> list[Outputs]:
+            stacked = np.concatenate(rows).reshape(len(rows), *rows[0].shape)
+            return list(zip(*model.predict(stacked), strict=True))
+
+        async def predict(rows: Sequence[Array]) -> list[Outputs]:
+            if cost is not None and cost.of(len(rows)) <= INLINE_S:
+                return compute(rows)
+            return await loop.run_in_executor(self._threads, compute, rows)
+
+        return predict

@@ -1,0 +1,206 @@
+"""The Open Inference Protocol v2 over the batcher, with Triton's model repository extension.
+
+https://github.com/kserve/open-inference-protocol; errors carry both the protocol's ``error`` and RFC 9457's members.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from importlib.metadata import version as installed
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+
+from bentos.serving.hosting import Array, Hosted, Hosting, Servable
+from bentos.serving.messages import JSON, OCTETS, Reply, Request, timings
+from bentos.serving.problems import Refused
+from bentos.serving.tensors import DTYPES, TensorSpec, parse, render
+
+JSON_LENGTH = b"inference-header-content-length"
+EXTENSIONS = ["binary_tensor_data", "model_repository", "model_repository(unload_dependents)"]
+MAX_ROWS = 4096  # of one request; a caller with more sends more requests
+
+
+class Repository(Protocol):
+    """Where models are loaded from."""
+
+    def index(self) -> list[tuple[str, str]]:
+        """Name and version of everything that could be loaded."""
+        ...
+
+    def open(self, name: str, version: str | None) -> Servable:
+        """The named version, or the current one; blocks. Raises ``Refused``."""
+        ...
+
+
+@lru_cache(maxsize=256)
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split("/") if part)[1:]
+
+
+class OpenInference:
+    """Answers everything below ``/v2``."""
+
+    def __init__(self, hosting: Hosting, repository: Repository, ready: Callable[[], bool]) -> None:
+        self._hosting, self._repository, self._ready = hosting, repository, ready
+
+    async def __call__(self, request: Request) -> Reply:
+        """Raises ``Refused`` for an unknown path or method, and for what the request asks."""
+        match _segments(request.path):
+            case ("models", name, *rest):
+                return await self._of_model(request, name, rest)
+            case ("repository", *rest):
+                return await self._of_repository(request, rest)
+            case segments:
+                return self._of_server(request, segments)
+
+    async def _of_model(self, request: Request, name: str, rest: Sequence[str]) -> Reply:
+        version = None
+        if len(rest) > 1 and rest[0] == "versions":
+            version, rest = rest[1], rest[2:]
+        if rest == ["infer"]:
+            _allow(request, "POST")
+            return await self._infer(request, name, version)
+        _allow(request, "GET")
+        model = self._hosting.find(name, version).model
+        if rest == ["ready"]:
+            return _json({"name": name, "ready": self._ready()}, 200 if self._ready() else 503)
+        if rest:
+            raise _no_path(request)
+        return _json(
+            {
+                "name": name,
+                "versions": self._hosting.versions(name),
+                "platform": model.platform,
+                "inputs": [model.input.described()],
+                "outputs": [spec.described() for spec in model.outputs],
+            }
+        )
+
+    async def _of_repository(self, request: Request, rest: Sequence[str]) -> Reply:
+        _allow(request, "POST")
+        match rest:
+            case ["index"]:
+                return self._index()
+            case ["models", name, "load"]:
+                return await self._load(request, name)
+            case ["models", name, "unload"]:
+                self._hosting.unload(name)
+                return _json({"name": name})
+        raise _no_path(request)
+
+    def _of_server(self, request: Request, segments: Sequence[str]) -> Reply:
+        _allow(request, "GET")
+        match segments:
+            case ():
+                return _json({"name": "forewatt", "version": installed("forewatt"), "extensions": EXTENSIONS})
+            case ("health", "live"):
+                return _json({"live": True})
+            case ("health", "ready"):
+                return _json({"live": True, "ready": self._ready()}, 200 if self._ready() else 503)
+        raise _no_path(request)
+
+    async def _infer(self, request: Request, name: str, version: str | None) -> Reply:
+        hosted = self._hosting.find(name, version)
+        asked = parse(request.body, _json_length(request))
+        rows = _rows(asked.inputs, hosted.model.input)
+        specs = _wanted(asked.outputs, hosted.model.outputs)
+        results, served = await hosted.predict(rows, request.deadline)
+        head = {"model_name": name, "model_version": hosted.model.version}
+        if asked.id is not None:
+            head["id"] = asked.id
+        body, json_length = render(head, _stacked(results, hosted, specs), specs, asked)
+        headers = [(b"server-timing", timings(served))]
+        if json_length is None:
+            return Reply(200, body, JSON, headers)
+        return Reply(200, body, OCTETS, [*headers, (JSON_LENGTH, str(json_length).encode())])
+
+    def _index(self) -> Reply:
+        loaded = {(name, version) for name in self._hosting.names() for version in self._hosting.versions(name)}
+        known = sorted(loaded | set(self._repository.index()))
+        states = [
+            {"name": name, "version": version, "state": "READY" if (name, version) in loaded else "UNAVAILABLE"}
+            for name, version in known
+        ]
+        return _json(states)
+
+    async def _load(self, request: Request, name: str) -> Reply:
+        model = await asyncio.to_thread(self._repository.open, name, _version_wanted(request))
+        await self._hosting.load(model)
+        return _json({"name": name, "version": model.version})
+
+
+def _json(said: object, status: int = 200) -> Reply:
+    return Reply(status, orjson.dumps(said), JSON, [])
+
+
+def _allow(request: Request, method: str) -> None:
+    if request.method != method and not (method == "GET" and request.method == "HEAD"):
+        refused = Refused(405, "wrong_method", f"Send {method}.")
+        refused.headers.append((b"allow", method.encode()))
+        raise refused
+
+
+def _no_path(request: Request) -> Refused:
+    return Refused(404, "no_path", f"There is no {request.path[:200]}. GET /v2 says what this server speaks.")
+
+
+def _json_length(request: Request) -> int | None:
+    said = request.headers.get(JSON_LENGTH)
+    if said is None:
+        return None
+    if not said.isdigit() or int(said) > len(request.body):
+        raise Refused(400, "bad_length", "Inference-Header-Content-Length must be the length of the JSON part.")
+    return int(said)
+
+
+def _version_wanted(request: Request) -> str | None:
+    if not request.body.strip():
+        return None
+    try:
+        said = orjson.loads(request.body)
+        found = said.get("parameters", {}).get("version")
+    except (orjson.JSONDecodeError, AttributeError):
+        raise Refused(400, "not_json", 'Send nothing, or {"parameters": {"version": "…"}}.') from None
+    return None if found is None else str(found)
+
+
+def _rows(inputs: dict[str, Array], spec: TensorSpec) -> Array:
+    """The model's input [rows, …] in its own datatype. Raises ``Refused`` where it does not fit."""
+    if set(inputs) != {spec.name}:
+        raise Refused(400, "wrong_inputs", f"The model has one input, {spec.name!r}; the request has {sorted(inputs)}.")
+    array = inputs[spec.name]
+    fits = array.ndim == len(spec.shape) and all(n in (-1, m) for n, m in zip(spec.shape, array.shape, strict=True))
+    if not fits or not len(array):
+        raise Refused(
+            400, "wrong_shape", f"{spec.name!r} must have the shape {list(spec.shape)}, not {list(array.shape)}."
+        )
+    if len(array) > MAX_ROWS:
+        raise Refused(413, "too_many_rows", f"{len(array)} rows in one request; send at most {MAX_ROWS}.")
+    wanted = DTYPES[spec.datatype]
+    if not np.can_cast(array.dtype, wanted, "safe"):
+        raise Refused(400, "wrong_datatype", f"{spec.name!r} must be {spec.datatype}, or what fits into it.")
+    if not np.isfinite(array).all():
+        raise Refused(400, "not_finite", f"{spec.name!r} has a value that is no finite number.")
+    return array.astype(wanted, copy=False)
+
+
+def _wanted(names: list[str] | None, specs: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
+    if names is None:
+        return specs
+    by_name = {spec.name: spec for spec in specs}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise Refused(400, "no_output", f"There is no output {unknown[0]!r}; there are {', '.join(by_name)}.")
+    return [by_name[name] for name in names]
+
+
+def _stacked(results: Sequence[Any], hosted: Hosted, wanted: Sequence[TensorSpec]) -> dict[str, Array]:
+    places = {spec.name: place for place, spec in enumerate(hosted.model.outputs)}
+    return {
+        spec.name: np.asarray([result[places[spec.name]] for result in results], DTYPES[spec.datatype])
+        for spec in wanted
+    }

@@ -1,0 +1,51 @@
+"""Why a request is not answered, in the words of RFC 9457 and of the Open Inference Protocol at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from bentos.serving.batcher import Shed
+
+Headers = list[tuple[bytes, bytes]]
+OVERLOADED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+SHED = {
+    "deadline": "It could not be answered before its deadline. Ask again later, or allow more time.",
+    "queue_full": "Too much is waiting already. Ask again later.",
+    "stopped": "The server is stopping. Ask again.",
+    "draining": "The server is stopping. Ask again.",
+}
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    """A request that gets a problem document; ``errors`` name the places."""
+
+    def __init__(self, status: int, code: str, detail: str, errors: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.errors = status, code, detail, errors
+        self.headers: Headers = []
+
+    def body(self, trace_id: str) -> bytes:
+        """The document; ``error`` is what the protocol's clients read."""
+        kind = OVERLOADED if self.status == HTTPStatus.SERVICE_UNAVAILABLE else "about:blank"
+        said: dict[str, Any] = {
+            "type": kind,
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "error": self.detail,
+            "trace_id": trace_id,
+        }
+        return orjson.dumps(said | ({"errors": list(self.errors)} if self.errors else {}))
+
+
+def from_shed(shed: Shed) -> Refused:
+    """503 with Retry-After, in whole seconds as the header wants them."""
+    refused = Refused(503, shed.reason, SHED[shed.reason])
+    refused.headers.append((b"retry-after", str(max(1, math.ceil(shed.retry_after_s))).encode()))
+    return refused

@@ -1,0 +1,222 @@
+"""The short way in: hot routes answer before BentoML's middlewares, all else stays BentoML's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from types import FrameType
+from typing import Any
+
+from _bentoml_sdk import Service
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bentos.serving.batcher import Limits, Shed
+from bentos.serving.hosting import Hosting
+from bentos.serving.messages import JSON, OCTETS, PROBLEM, Reply, Request
+from bentos.serving.openinference import OpenInference, Repository
+from bentos.serving.problems import Headers, Refused, from_shed
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Handler = Callable[[Request], Awaitable[Reply]]
+
+log = logging.getLogger("forewatt.serving")
+
+DEADLINE, REQUEST_ID, TRACE = b"x-forewatt-deadline-ms", b"x-request-id", b"traceparent"
+TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+MAX_DEADLINE_MS = 60_000
+# A caller is watched for hanging up only when his answer takes longer: watching costs a task.
+WATCH_AFTER_S = 0.05
+# The model's thread must not wait long for the interpreter when it comes back from native code.
+SWITCH_INTERVAL_S = 0.0005
+
+
+class Knobs(BaseSettings):
+    """The inference server's settings, from FOREWATT_… in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="FOREWATT_", env_ignore_empty=True, frozen=True)
+
+    batch_rows: int = Field(default=64, ge=1, le=4096)
+    queue_rows: int = Field(default=4096, ge=1)
+    body_limit_bytes: int = Field(default=8 * 2**20, ge=1024)
+    deadline_ms: int = Field(default=10_000, ge=1, le=MAX_DEADLINE_MS)
+    drain_s: float = Field(default=2.0, ge=0)  # between saying "not ready" and closing the door
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(batch_rows=self.batch_rows, queue_rows=self.queue_rows)
+
+
+class Server:
+    """An ASGI application: ``routes`` by path and ``prefixes`` by first segment are hot, the rest goes to ``cold``."""
+
+    def __init__(self, cold: Asgi, knobs: Knobs) -> None:
+        self._cold, self.knobs = cold, knobs
+        self.routes: dict[str, Handler] = {}
+        self.prefixes: dict[str, Handler] = {}
+        self.loaded = self.draining = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether a balancer should send requests here."""
+        return self.loaded and not self.draining
+
+    def open(self, hosting: Hosting, repository: Repository) -> None:
+        """Everything is loaded: answer, and from now on leave in order when asked to stop."""
+        self.prefixes["v2"] = OpenInference(hosting, repository, lambda: self.ready)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self.loaded = True
+        before = signal.getsignal(signal.SIGTERM)
+        if callable(before):
+            signal.signal(signal.SIGTERM, lambda number, frame: self._drain(before, number, frame))
+
+    def _drain(self, close: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None) -> None:
+        """Readiness goes first; the door stays open until balancers have seen it; then what is in flight finishes."""
+        if self.draining:
+            close(number, frame)
+            return
+        self.draining = True
+        log.info("stopping in %.1f s", self.knobs.drain_s)
+        asyncio.get_running_loop().call_later(self.knobs.drain_s, close, number, frame)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            handler = self.routes.get(path) or self.prefixes.get(path[1:].partition("/")[0])
+            if handler is not None:
+                await self._answer(handler, scope, receive, send)
+                return
+            if path == "/readyz" and not self.ready:
+                await _send(send, Reply(503, b"not ready\n", b"text/plain"))
+                return
+        await self._cold(scope, receive, send)
+
+    async def _answer(self, handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        loop = asyncio.get_running_loop()
+        caller = _Caller(receive, loop)
+        try:
+            deadline = time.monotonic() + _deadline_s(headers, self.knobs.deadline_ms)
+            _check_type(headers)
+            body = await _body(headers, receive, self.knobs.body_limit_bytes)
+            caller.watch()
+            reply = await handler(Request(scope["method"], scope["path"], headers, body, deadline))
+        except Refused as refused:
+            reply = _problem(refused, headers)
+        except Shed as shed:
+            reply = _problem(from_shed(shed), headers)
+        except asyncio.CancelledError:
+            if caller.gone:
+                return
+            raise
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            reply = _problem(Refused(500, "internal", "Something failed here. It is in the server's log."), headers)
+        finally:
+            caller.forget()
+        await _send(send, reply, headers)
+
+
+class _Caller:
+    """Whether he still waits: the request's task is cancelled when he hangs up."""
+
+    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
+        self._receive, self._loop = receive, loop
+        self._request = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.gone = False
+
+    def watch(self) -> None:
+        self._timer = self._loop.call_later(WATCH_AFTER_S, self._start)
+
+    def forget(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if self._watcher:
+            self._watcher.cancel()
+
+    def _start(self) -> None:
+        self._watcher = self._loop.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        if self._request:
+            self._request.cancel()
+
+
+def _deadline_s(headers: dict[bytes, bytes], default_ms: int) -> float:
+    said = headers.get(DEADLINE)
+    if said is None:
+        return default_ms / 1000
+    if not said.isdigit() or not 1 <= int(said[:9]) <= MAX_DEADLINE_MS:
+        raise Refused(
+            400, "bad_deadline", f"X-Forewatt-Deadline-Ms must be a whole number from 1 to {MAX_DEADLINE_MS}."
+        )
+    return int(said) / 1000
+
+
+def _check_type(headers: dict[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
+    if kind not in (JSON, OCTETS):
+        raise Refused(415, "wrong_type", "Send application/json, or application/octet-stream for binary tensors.")
+
+
+async def _body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    declared = headers.get(b"content-length", b"")
+    size = int(declared) if declared.isdigit() else 0
+    chunks, left = [], True
+    while left and size <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "cut_off", "The body ended before its end.")
+        chunks.append(message.get("body", b""))
+        size, left = sum(map(len, chunks)), message.get("more_body", False)
+    if size > limit:
+        raise Refused(413, "too_large", f"A body may have {limit} bytes. Send less at once.")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _problem(refused: Refused, headers: dict[bytes, bytes]) -> Reply:
+    return Reply(refused.status, refused.body(_trace_id(headers)), PROBLEM, refused.headers)
+
+
+def _trace_id(headers: dict[bytes, bytes]) -> str:
+    """The caller's (W3C Trace Context), or a new one."""
+    given = TRACEPARENT.fullmatch(headers.get(TRACE, b""))
+    return given[1].decode() if given else os.urandom(16).hex()
+
+
+async def _send(send: Send, reply: Reply, asked: dict[bytes, bytes] | None = None) -> None:
+    headers: Headers = [
+        (b"content-type", reply.content_type),
+        (b"content-length", str(len(reply.body)).encode()),
+        *reply.headers,
+    ]
+    for name in (REQUEST_ID, TRACE):
+        if asked and name in asked:
+            headers.append((name, asked[name][:128]))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+class HotService(Service):
+    """A BentoML service whose ASGI application is a ``Server`` around BentoML's own."""
+
+    server: Server
+
+    def to_asgi(self, is_main: bool = True) -> Asgi:
+        """Called once in each worker, before the service's class is instantiated."""
+        self.server = Server(super().to_asgi(is_main), Knobs())
+        return self.server
