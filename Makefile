@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check train figures clean
+.PHONY: help up test check train figures bench-peers clean
 
 help: ## what there is to do
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 up: export FOREWATT_INFERENCE_URL ?= http://127.0.0.1:$(or $(FOREWATT_INFERENCE_PORT),3000)
 up: .venv/up ## install and start everything on loopback; Ctrl-C stops it
@@ -44,6 +44,9 @@ figures: .venv/dev ## measure what docs/measured.md says, again
 		--subject eecup --card docs/cards/eecup --measured docs/measured.json
 	python -m training score --data $$FOREWATT_SHARED/data/load_eecup2016_area1 --timezone Asia/Shanghai --country CN \
 		--subject eecup-cold --card docs/cards/eecup-cold --measured docs/measured.json
+
+bench-peers: .venv/dev ## serve one model from us and from comparable servers, side by side: docs/peers.md; wants wrk, takes half an hour
+	python -m loadtests.peers
 
 clean: ## remove the environment; data stays
 	rm -rf .venv

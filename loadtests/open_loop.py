@@ -52,7 +52,7 @@ class Target:
         url = urlsplit(self.url)
         head = (
             f"POST {url.path or '/'} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
-            f"X-Forewatt-Deadline-Ms: {self.deadline_ms:g}\r\nContent-Length: "
+            f"X-Forewatt-Deadline-Ms: {round(self.deadline_ms)}\r\nContent-Length: "
         ).encode()
         return [head + str(len(body)).encode() + b"\r\n\r\n" + body for body in self.bodies]
 

@@ -1,0 +1,1 @@
+"""The same model behind every comparable server, driven alike: ``python -m loadtests.peers``."""

@@ -1,0 +1,105 @@
+"""One server measured: its answers first, then wrk at each number of connections, warm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from loadtests.open_loop import Target, drive
+from loadtests.peers.forest import Floats, prediction
+from loadtests.peers.processes import Server
+from loadtests.peers.roster import HERE, Peer
+from loadtests.shapes import burst
+
+CONNECTIONS = (1, 16, 64, 256)
+TOLERANCE = 1e-6
+WARM_UP = 0.25  # of the measurement's time, at the same number of connections
+FIRST_ANSWER_S = 60.0
+
+
+class WrongError(Exception):
+    """A server answers, but not what the model says."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """``failed`` had no answer or none with 200; ``cpu_us`` is the server's, for each answer."""
+
+    connections: int
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+    cpu_us: float
+    rss_mb: float
+
+    def as_row(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def wrk() -> str:
+    """The program. Raises ``SystemExit`` with the way to get it."""
+    found = shutil.which("wrk")
+    if not found:
+        raise SystemExit("wrk is not installed. Debian has it: apt-get install -y wrk")
+    return found
+
+
+def check(peer: Peer, server: Server, rows: Floats, expected: Floats) -> None:
+    """Ask every row, many at once; raises ``WrongError`` for an answer that is not the model's."""
+    bodies = [peer.body(row) for row in rows]
+    target = Target(server.url, bodies, deadline_ms=30_000, connections=1, most=64, patience_s=30, keep_bodies=True)
+    _wait_for_the_first_answer(server.url, bodies[0])
+    log = asyncio.run(drive(target, burst(len(bodies))))
+    if (log.status != 200).any():
+        raise WrongError(f"statuses {sorted(set(log.status.tolist()))} to {len(bodies)} right questions")
+    if peer.echoes:
+        if log.bodies != bodies:
+            raise WrongError("an echo that is not one")
+        return
+    worst = float(np.max(np.abs(np.array([prediction(body) for body in log.bodies]) - expected)))
+    if not worst <= TOLERANCE:
+        raise WrongError(f"a prediction is off by {worst:g}")
+
+
+def _wait_for_the_first_answer(url: str, body: bytes) -> None:
+    """Listening is not yet serving."""
+    until = time.monotonic() + FIRST_ANSWER_S
+    target = Target(url, [body], deadline_ms=30_000, connections=1, patience_s=30)
+    while (asyncio.run(drive(target, burst(1))).status != 200).any():
+        if time.monotonic() > until:
+            raise WrongError(f"no answer with 200 in {FIRST_ANSWER_S:g} s")
+        time.sleep(0.2)
+
+
+def measure(server: Server, questions: Path, connections: int, seconds: float) -> Measured:
+    """wrk on one thread for so long, after a warm-up that nobody counts."""
+    _drive(server.url, questions, connections, max(1.0, WARM_UP * seconds))
+    before = server.cpu_s()
+    found = _drive(server.url, questions, connections, seconds)
+    used = server.cpu_s() - before
+    answered = found["requests"] - found["refused"]
+    return Measured(
+        connections=connections,
+        requests_per_s=answered / found["seconds"],
+        p50_ms=found["p50_ms"],
+        p99_ms=found["p99_ms"],
+        failed=int(found["refused"] + found["failed"] + found["timed_out"]),
+        cpu_us=1e6 * used / answered if answered else float("nan"),
+        rss_mb=server.rss_mb(),
+    )
+
+
+def _drive(url: str, questions: Path, connections: int, seconds: float) -> dict[str, float]:
+    options = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "10s", "-s", str(HERE / "wrk.lua")]
+    asked = [wrk(), *options, url, "--", str(questions)]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    counted: dict[str, float] = json.loads(said.splitlines()[-1])
+    return counted
