@@ -28,11 +28,23 @@ def test_each_line_of_the_gateways_log_is_json_and_names_the_request(client, hou
 
 
 def test_the_open_inference_protocol_passes_through_untouched(client, house):
-    asked = (("GET", "/v2/health/ready", None), ("GET", "/v2", None), ("POST", "/v2/models/load/infer", b"{}"))
-    for method, path, body in asked:
-        ours, theirs = (client.request(method, url + path, content=body) for url in ("", house.inference.url))
-        assert (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
-        assert ours.headers["content-type"] == theirs.headers["content-type"]
+    trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}  # else each answer names its own
+    (rows,) = client.get("/v2/models/load").json()["inputs"]
+    given = rows | {"shape": [2, rows["shape"][1]], "data": [0.5] * (2 * rows["shape"][1])}
+    asked = (
+        ("GET", "/v2/health/ready", None, 200),
+        ("GET", "/v2", None, 200),
+        ("GET", "/v2/models/load", None, 200),
+        ("POST", "/v2/models/load/infer", {"inputs": [given]}, 200),
+        ("POST", "/v2/models/load/infer", {}, 400),
+        ("GET", "/v2/models/none", None, 404),
+    )
+    for method, path, body, status in asked:
+        ours, theirs = (
+            client.request(method, url + path, json=body, headers=trace) for url in ("", house.inference.url)
+        )
+        assert (ours.status_code, theirs.status_code, ours.content) == (status, status, theirs.content), path
+        assert ours.headers.get("content-type") == theirs.headers.get("content-type")
 
 
 def test_the_inference_server_unpickles_nothing(client, house, tmp_path):

@@ -21,21 +21,32 @@ def current(tmp_path):
         fields = released.manifest.model_dump(include=set(Description.model_fields))
         another = Description.model_validate(fields | {"created": datetime(2025, 1, 1, tzinfo=UTC)} | otherwise)
         weights = {name: content for name, content in released.files.items() if name != MANIFEST}
-        save(tmp_path / "fitted", another, weights)
-        place = publish(tmp_path / "data" / "models", tmp_path / "fitted")
+        fitted = tmp_path / f"{another.created:fitted-%m}"
+        save(fitted, another, weights)
+        place = publish(tmp_path / "data" / "models", fitted)
         set_current(tmp_path / "data" / "models", "load", place.name)
         return place
 
     return make
 
 
-def test_a_new_server_answers_with_the_version_that_was_published(current, start, caller, past):
-    version = current().name
-    assert version.startswith("20250101-")
+def test_a_server_answers_with_what_was_published_when_it_started_and_with_what_is_published_later(
+    current, start, caller, past
+):
+    def answering() -> str:
+        said = caller.post(f"{server.url}/forecast", json={"series": past(100)})
+        return said.json()["model"]["version"]
+
+    first = current().name
     server = start.inference()
     server.wait_until_ready()
-    said = caller.post(f"{server.url}/forecast", json={"series": past(100)})
-    assert said.json()["model"]["version"] == version
+    assert answering() == first
+    second = current(created=datetime(2025, 2, 1, tzinfo=UTC)).name
+    end = time.monotonic() + 30
+    while (version := answering()) != second:
+        assert version == first
+        assert time.monotonic() < end
+        time.sleep(0.1)
     assert server.stop() == 0
 
 

@@ -31,7 +31,7 @@ def commands(readme) -> list[list[str]]:
     return [words for line in blocks if (words := shlex.split(line, comments=True))]
 
 
-def test_the_readme_has_at_most_150_lines_and_one_picture(readme):
+def test_the_readme_has_at_most_150_lines_under_its_name(readme):
     assert len(readme.splitlines()) <= 150
     assert readme.startswith("# Forewatt\n")
 

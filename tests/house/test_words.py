@@ -50,7 +50,7 @@ def test_nothing_that_could_run_is_ever_loaded(source):
     assert found == []
 
 
-def test_the_tests_skip_nothing_silently_and_mock_nothing(python):
+def test_no_test_puts_a_mock_where_the_real_thing_can_run(python):
     mocking = [
         f"{path}:{node.lineno}"
         for path, tree in python.items()
