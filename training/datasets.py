@@ -58,10 +58,9 @@ def _eecup(folder: Path) -> pd.DataFrame:
     if len(loads) != 1 or len(weathers) != 1:
         raise DataError(f"{folder.name} needs one *_Load.csv and one *_Weather.csv; give a file instead.")
     quarters, weather = (_wide(path) for path in (loads[0], weathers[0]))
-    weather = weather.rename(columns=EECUP_WEATHER)
-    _refuse_missing(weather, WEATHER, weathers[0].name)
+    _refuse_missing(weather, EECUP_WEATHER, weathers[0].name)
     complete = quarters.dropna().mean(axis=1).to_frame("load")
-    return complete.join(weather[WEATHER])
+    return complete.join(weather.rename(columns=EECUP_WEATHER)[WEATHER])
 
 
 def _wide(path: Path) -> pd.DataFrame:
