@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.special import bdtr
 
@@ -15,6 +17,10 @@ MAX_CPU_SHARE = 0.8
 MIN_ACHIEVED = 0.99
 STEADY_S = 60
 DOUBT = 0.01  # the chance to claim a percentile that does not hold
+
+
+class VoidError(Exception):
+    """A run that says nothing; the text says why."""
 
 
 def samples_needed(share: float, over: int) -> int:
@@ -50,3 +56,10 @@ def void_because(log: Log, *, official: bool = True) -> list[str]:
     if official and len(log.intended) < (needed := samples_needed(0.99, 0)):
         why.append(f"{len(log.intended)} samples; a p99 needs {needed} even if none is over")
     return why
+
+
+def refuse_void(logs: Iterable[Log], *, official: bool) -> None:
+    """Raises ``VoidError`` where any of the runs is void."""
+    why = [reason for log in logs for reason in void_because(log, official=official)]
+    if why:
+        raise VoidError("; ".join(why))

@@ -56,7 +56,7 @@ def check(peer: Peer, server: Server, rows: Floats, expected: Floats) -> None:
     """Ask every row, many at once; raises ``WrongError`` for an answer that is not the model's."""
     bodies = [peer.body(row) for row in rows]
     target = Target(server.url, bodies, deadline_ms=30_000, connections=1, most=64, patience_s=30, keep_bodies=True)
-    _wait_for_the_first_answer(server.url, bodies[0])
+    wait_for_answer(server.url, bodies[0])
     log = asyncio.run(drive(target, burst(len(bodies))))
     if (log.status != 200).any():
         raise WrongError(f"statuses {sorted(set(log.status.tolist()))} to {len(bodies)} right questions")
@@ -69,8 +69,8 @@ def check(peer: Peer, server: Server, rows: Floats, expected: Floats) -> None:
         raise WrongError(f"a prediction is off by {worst:g}")
 
 
-def _wait_for_the_first_answer(url: str, body: bytes) -> None:
-    """Listening is not yet serving."""
+def wait_for_answer(url: str, body: bytes) -> None:
+    """Listening is not yet serving. Raises ``WrongError`` where nothing but errors come."""
     until = time.monotonic() + FIRST_ANSWER_S
     target = Target(url, [body], deadline_ms=30_000, connections=1, patience_s=30)
     while (asyncio.run(drive(target, burst(1))).status != 200).any():

@@ -37,11 +37,12 @@ class Peer:
     says: str = PROTOCOL
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     echoes: bool = False
-    ours: bool = False
+    ours: bool = False  # runs in this environment, and may lie elsewhere
+    place: Path = HERE
 
     @property
     def folder(self) -> Path:
-        return HERE / self.name
+        return self.place / self.name
 
     @property
     def requirements(self) -> Path:
@@ -51,7 +52,11 @@ class Peer:
 UVICORN = ("uvicorn", "server:app", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log")
 FAST = ("--loop", "uvloop", "--http", "httptools", "--log-level", "warning")
 
+BENTOML = ("bentoml", "serve", "--host", "127.0.0.1", "--port", "{port}")
+OURS = Peer("ours", (*BENTOML, "server:Forest"), "our inference server: adaptive batching, nothing set", ours=True)
+
 PEERS = (
+    OURS,
     Peer("echo", UVICORN + FAST, "uvicorn (uvloop, httptools), no model: the ceiling", echoes=True),
     Peer("bare", UVICORN + FAST, "uvicorn (uvloop, httptools, orjson), no batching"),
     Peer(
@@ -89,7 +94,7 @@ PEERS = (
     ),
     Peer(
         "bentoml",
-        ("bentoml", "serve", "server:Forest", "--host", "127.0.0.1", "--port", "{port}"),
+        (*BENTOML, "server:Forest"),
         "stock: a batchable endpoint, 64 rows, all else as it comes",
         path="/predict",
         body=_rows_of_one,

@@ -1,0 +1,1 @@
+"""What our server does when more is asked than it can answer: ``python -m loadtests.overload``."""

@@ -1,0 +1,87 @@
+"""P7, P8: what is still answered in time when twice and ten times the capacity is asked, and how soon all is well.
+
+P8 is of callers who say the SLO as their deadline. Those of P7 allow 500 ms, and a server that uses what it is allowed
+answers them later than the SLO: that is P8@deadline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from loadtests.answers import Log, percentile
+from loadtests.open_loop import run
+from loadtests.overload.callers import callers, overload
+from loadtests.overload.model import capacity, rows_within
+from loadtests.peers.processes import Server
+from loadtests.shapes import burst, poisson
+from loadtests.slo import DEADLINE_MS, P99_S, STEADY_S, refuse_void
+
+WARM_UP_S = 1.0
+BURST_ROWS, BURSTS = 800, 10
+AFTERWARDS_S, AFTERWARDS = 15.0, 0.5  # of the capacity, once the overload is over
+STEP_S = 0.1
+
+
+def figures(seconds: float) -> dict[str, float]:
+    """The rows of P7 and P8. Raises ``VoidError``."""
+    with overload() as server:
+        _sustained(server, 0.5, 2.0, DEADLINE_MS)
+        twice = _sustained(server, 2, seconds, DEADLINE_MS)
+        tenfold = _sustained(server, 10, seconds, DEADLINE_MS)
+        strict = [_sustained(server, times, seconds, 1000 * P99_S) for times in (2, 10)]
+        bursts = [_burst(server) for _ in range(BURSTS)]
+        recovery = _recovery(server, min(seconds, 10.0))
+    refuse_void([twice, tenfold, *strict], official=seconds >= STEADY_S)
+    return {
+        "P7": _goodput(twice, seconds),
+        "P7b": _goodput(tenfold, seconds),
+        "P7c": median(int(log.good.sum()) for log in bursts) / rows_within(DEADLINE_MS / 1000),
+        "P8": 1000 * max(_admitted_p99(log) for log in strict),
+        "P8@deadline": 1000 * max(_admitted_p99(log) for log in (twice, tenfold)),
+        "P8b": 1000 * max(_rejection_p99(log) for log in (twice, tenfold)),
+        "P8c": recovery,
+    }
+
+
+def _sustained(server: Server, times: float, seconds: float, deadline_ms: float) -> Log:
+    log = run(callers(server, deadline_ms=deadline_ms), poisson(times * capacity(), seconds, seed=int(times)))
+    print(f"{times} × capacity, deadline {deadline_ms:g} ms: {log.summary()}", flush=True)
+    return log
+
+
+def _goodput(log: Log, seconds: float) -> float:
+    """Good answers a second over the capacity, once the queue has settled."""
+    settled = log.good & (log.ended > WARM_UP_S) & (log.ended <= seconds)
+    return float(settled.sum() / (seconds - WARM_UP_S) / capacity())
+
+
+def _admitted_p99(log: Log) -> float:
+    return percentile(log.latency[log.status == 200], 0.99)
+
+
+def _rejection_p99(log: Log) -> float:
+    """A rejection that does not say when to come back counts as none."""
+    return percentile(np.where(log.retry_after, log.latency, np.inf)[log.rejected], 0.99)
+
+
+def _burst(server: Server) -> Log:
+    log = run(replace(callers(server), connections=BURST_ROWS), burst(BURST_ROWS, at=0.5))
+    print(f"burst: {log.summary()}", flush=True)
+    return log
+
+
+def _recovery(server: Server, overload_s: float) -> float:
+    """Seconds from the end of ten times the capacity until every second from then on has its p99 within the SLO."""
+    after = overload_s + poisson(AFTERWARDS * capacity(), AFTERWARDS_S, seed=1)
+    log = run(callers(server), np.append(poisson(10 * capacity(), overload_s, seed=0), after))
+    latency = np.where(log.status == 200, log.latency, np.inf)
+    recovered = AFTERWARDS_S
+    for begin in np.arange(AFTERWARDS_S - 1, -STEP_S / 2, -STEP_S):
+        second = (log.intended >= overload_s + begin) & (log.intended < overload_s + begin + 1)
+        if percentile(latency[second], 0.99) > P99_S:
+            break
+        recovered = begin
+    return float(recovered)
