@@ -55,11 +55,9 @@ def scenarios(basis: Floats, past: pd.DatetimeIndex, ahead: pd.DatetimeIndex) ->
     Each is known for the longest horizon and then cut: how far ahead is asked must not choose among them.
     Empty where no year before has such a stretch.
     """
-    starts = [
-        (ahead[0] - pd.DateOffset(years=year) - past[0]).days + shift
-        for year in range(1, SCENARIO_YEARS + 1)
-        for shift in range(-SHIFT_DAYS, SHIFT_DAYS + 1)
-    ]
+    first, same_day = past[0], ahead[0]
+    years_ago = [(same_day - pd.DateOffset(years=k) - first).days for k in range(1, SCENARIO_YEARS + 1)]
+    starts = [day + shift for day in years_ago for shift in range(-SHIFT_DAYS, SHIFT_DAYS + 1)]
     stretches = [basis[s : s + MAX_LEAD_DAYS] for s in starts if 0 <= s <= len(past) - MAX_LEAD_DAYS]
     whole = [stretch[: len(ahead)] for stretch in stretches if not np.isnan(stretch).any()]
     return np.array(whole).reshape(-1, len(ahead), ROW)

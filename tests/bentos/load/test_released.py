@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from bentos.artifact import ArtifactError, open_artifact
 from bentos.load import model as load_model
-from bentos.load.features import design_matrix
-from bentos.load.known import known_from
 from bentos.load.model import LoadModel, schema_fingerprint
 from bentos.load.schema import ModelType, Question
 
@@ -23,14 +21,17 @@ MODELS = get_args(ModelType)
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 60))
 def test_a_row_is_answered_alike_alone_and_among_others_in_any_order(ask, released, seed, size):
-    known = known_from(ask())
-    rows = design_matrix(known, known.at, 62).rows
+    prepared = released.prepare(ask())
     dice = np.random.default_rng(seed)
-    some = rows.iloc[dice.integers(62, size=size)] + dice.normal(size=(size, rows.shape[1]))
-    for name in MODELS:
-        together = released.predict(some, name)
-        alone = [released.predict(some.iloc[[i]], name)[0] for i in range(size)]
-        np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-12)
+    rows = prepared.rows[dice.integers(len(prepared.rows), size=size)]
+    rows = rows + dice.normal(size=rows.shape)
+    order = dice.permutation(size)
+    together, turned = released.predict(rows), released.predict(rows[order])
+    alone = [released.predict(row[None]) for row in rows]
+    assert [spec.name for spec in released.outputs] == list(MODELS)
+    for k in range(len(MODELS)):
+        np.testing.assert_allclose(together[k], [one[k][0] for one in alone], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(turned[k], together[k][order], rtol=1e-12, atol=1e-12)
 
 
 def test_the_released_artifact_is_small_relative_and_answers_its_golden_question(released):
