@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from bentos.load.calendar import Region
+from bentos.load.calendar import Region, holidays_of
 from bentos.load.schema import Question, Reading, Weather
 
 WEATHER = ["temperature", "humidity", "rainfall"]
@@ -53,10 +53,12 @@ class Known:
 
 
 def known_from(question: Question) -> Known:
-    """What a caller's question makes known."""
+    """What a caller's question makes known. Raises ``RegionError``."""
     table = _table(question.series, ["load", *WEATHER]).sort_index().loc[: pd.Timestamp(question.origin)]
     ahead = _table(question.weather_ahead, WEATHER)
-    known = known_from_table(table, Region(question.country, question.subdivision))
+    region = Region(question.country, question.subdivision)
+    holidays_of(region, table.index[0].year, table.index[-1].year)  # refused here, also where no model needs them
+    known = known_from_table(table, region)
     return known.with_weather_ahead(ahead)
 
 

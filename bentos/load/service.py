@@ -17,11 +17,11 @@ from bentos.load.calendar import RegionError
 from bentos.load.model import NAME, LoadModel, Prepared
 from bentos.load.repository import LoadRepository, open_model, stored_tag
 from bentos.load.schema import Answer, Question
+from bentos.serving.bento import HotService
 from bentos.serving.hosting import Hosting
 from bentos.serving.messages import Reply, Request, timings
 from bentos.serving.metrics import exposition
 from bentos.serving.problems import Refused
-from bentos.serving.server import HotService
 
 WATCH_S = 1.0  # between looks at which version is current
 log = logging.getLogger("forewatt.load")

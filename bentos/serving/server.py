@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from types import FrameType
 from typing import Any
 
-from _bentoml_sdk import Service
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -49,7 +48,7 @@ class Knobs(BaseSettings):
     queue_rows: int = Field(default=4096, ge=1)
     body_limit_bytes: int = Field(default=8 * 2**20, ge=1024)
     deadline_ms: int = Field(default=10_000, ge=1, le=MAX_DEADLINE_MS)
-    drain_s: float = Field(default=2.0, ge=0)  # between saying "not ready" and closing the door
+    unready_s: float = Field(default=2.0, ge=0)  # from saying "not ready" to closing the door
 
     @property
     def limits(self) -> Limits:
@@ -85,8 +84,8 @@ class Server:
             close(number, frame)
             return
         self.draining = True
-        log.info("stopping in %.1f s", self.knobs.drain_s)
-        asyncio.get_running_loop().call_later(self.knobs.drain_s, close, number, frame)
+        log.info("stopping in %.1f s", self.knobs.unready_s)
+        asyncio.get_running_loop().call_later(self.knobs.unready_s, close, number, frame)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -149,10 +148,8 @@ class _Caller:
         self._watcher = self._loop.create_task(self._wait())
 
     async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.gone = True
-        if self._request:
+        if (await self._receive())["type"] == "http.disconnect" and self._request:
+            self.gone = True
             self._request.cancel()
 
 
@@ -209,14 +206,3 @@ async def _send(send: Send, reply: Reply, asked: dict[bytes, bytes] | None = Non
             headers.append((name, asked[name][:128]))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
-
-
-class HotService(Service):
-    """A BentoML service whose ASGI application is a ``Server`` around BentoML's own."""
-
-    server: Server
-
-    def to_asgi(self, is_main: bool = True) -> Asgi:
-        """Called once in each worker, before the service's class is instantiated."""
-        self.server = Server(super().to_asgi(is_main), Knobs())
-        return self.server

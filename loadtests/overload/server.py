@@ -13,7 +13,7 @@ import bentoml
 import numpy as np
 from numpy.typing import NDArray
 
-from bentos.serving.server import HotService
+from bentos.serving.bento import HotService
 from bentos.serving.tensors import TensorSpec
 from loadtests.hosted import host
 from loadtests.overload.model import batch_s

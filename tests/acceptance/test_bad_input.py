@@ -58,10 +58,7 @@ def test_both_doors_refuse(client, house, past, what):
     assert "Traceback" not in behind.text
 
 
-IGNORED = pytest.mark.xfail(strict=True, reason="a history too short for a model is answered whatever its country")
-
-
-@pytest.mark.parametrize("days", [pytest.param(30, marks=IGNORED), 70])
+@pytest.mark.parametrize("days", [30, 70])
 @pytest.mark.parametrize(
     ("place", "reason"),
     [

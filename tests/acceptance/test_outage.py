@@ -28,7 +28,7 @@ def test_without_its_inference_server_the_gateway_lives_says_so_and_recovers(sta
 
 
 def test_who_is_told_to_stop_still_answers_the_question_that_it_is_reading(start, past):
-    inference = start.inference(FOREWATT_DRAIN_S=0)  # the door closes at once
+    inference = start.inference(FOREWATT_UNREADY_S=0)  # the door closes at once
     gateway = start.gateway(inference.url)
     inference.wait_until_ready()
     gateway.wait_until_ready()

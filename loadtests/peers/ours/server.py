@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from bentos.serving.server import HotService
+from bentos.serving.bento import HotService
 from bentos.serving.tensors import TensorSpec
 from loadtests.hosted import host
 

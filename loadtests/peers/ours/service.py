@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from bentos.serving.bento import HotService
 from bentos.serving.hosting import Hosting, Servable
 from bentos.serving.problems import Refused
-from bentos.serving.server import HotService
 from bentos.serving.tensors import TensorSpec
 
 FEATURES = 20
