@@ -74,14 +74,18 @@ def _burst(server: Server) -> Log:
 
 
 def _recovery(server: Server, overload_s: float) -> float:
-    """Seconds from the end of ten times the capacity until every second from then on has its p99 within the SLO."""
     after = overload_s + poisson(AFTERWARDS * capacity(), AFTERWARDS_S, seed=1)
     log = run(callers(server), np.append(poisson(10 * capacity(), overload_s, seed=0), after))
+    return recovered_after(log, overload_s)
+
+
+def recovered_after(log: Log, overload_s: float) -> float:
+    """Seconds from the end of the overload until every second from then on has its p99 within the SLO."""
     latency = np.where(log.status == 200, log.latency, np.inf)
     recovered = AFTERWARDS_S
     for begin in np.arange(AFTERWARDS_S - 1, -STEP_S / 2, -STEP_S):
         second = (log.intended >= overload_s + begin) & (log.intended < overload_s + begin + 1)
-        if percentile(latency[second], 0.99) > P99_S:
+        if not percentile(latency[second], 0.99) <= P99_S:
             break
         recovered = begin
     return float(recovered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import shutil
 import subprocess
 import time
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from loadtests.open_loop import Target, drive
 from loadtests.peers.forest import Floats, prediction
@@ -30,7 +32,10 @@ class WrongError(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """``failed`` had no answer or none with 200; ``cpu_us`` is the server's, for each answer."""
+    """``failed`` had no answer or none with 200; ``cpu_us`` is the server's, for each answer.
+
+    ``others_cores`` is what neither the server nor wrk used of the machine meanwhile, its own upkeep included.
+    """
 
     connections: int
     requests_per_s: float
@@ -39,6 +44,7 @@ class Measured:
     failed: int
     cpu_us: float
     rss_mb: float
+    others_cores: float
 
     def as_row(self) -> dict[str, float]:
         return asdict(self)
@@ -82,9 +88,9 @@ def wait_for_answer(url: str, body: bytes) -> None:
 def measure(server: Server, questions: Path, connections: int, seconds: float) -> Measured:
     """wrk on one thread for so long, after a warm-up that nobody counts."""
     _drive(server.url, questions, connections, max(1.0, WARM_UP * seconds))
-    before = server.cpu_s()
+    began, machine, generator, own = time.monotonic(), _machine_cpu_s(), _wrk_cpu_s(), server.cpu_s()
     found = _drive(server.url, questions, connections, seconds)
-    used = server.cpu_s() - before
+    used, others = server.cpu_s() - own, _machine_cpu_s() - machine - (_wrk_cpu_s() - generator)
     answered = found["requests"] - found["refused"]
     return Measured(
         connections=connections,
@@ -94,7 +100,19 @@ def measure(server: Server, questions: Path, connections: int, seconds: float) -
         failed=int(found["refused"] + found["failed"] + found["timed_out"]),
         cpu_us=1e6 * used / answered if answered else float("nan"),
         rss_mb=server.rss_mb(),
+        others_cores=max(0.0, others - used) / (time.monotonic() - began),
     )
+
+
+def _machine_cpu_s() -> float:
+    """What all programs have used since the machine started; time that its host took away is nobody's."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+
+
+def _wrk_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of ended children: wrk has, servers have not
+    return used.ru_utime + used.ru_stime
 
 
 def _drive(url: str, questions: Path, connections: int, seconds: float) -> dict[str, float]:

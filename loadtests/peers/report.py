@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from loadtests.peers.environments import version
 from loadtests.peers.measure import Measured
@@ -30,6 +31,7 @@ def as_markdown(peers: Sequence[Peer], rounds: Rounds, missing: Mapping[str, str
     """Tables by number of connections, then who is who and who is missing why."""
     text = [HEAD.format(facts=facts, command=command)]
     measured = [peer for peer in peers if rounds.get(peer.name)]
+    text += _in_short(rounds)
     for connections in sorted({one.connections for found in rounds.values() for one in found}):
         text += _table(measured, rounds, connections)
     text += ["\n## Who is who\n", "| server | version | what | asked | memory, MB |", "|---|---|---|---|---|"]
@@ -38,6 +40,33 @@ def as_markdown(peers: Sequence[Peer], rounds: Rounds, missing: Mapping[str, str
         text.append(f"| {peer.name} | {version(peer)} | {peer.how} | {peer.says} | {memory:,.0f} |")
     text += ["\n## Not measured\n"] + [f"- {name}: {why}" for name, why in missing.items()] if missing else []
     return "\n".join(text) + "\n"
+
+
+def _in_short(rounds: Rounds) -> list[str]:
+    """What the comparison is for, and whether the machine was quiet."""
+    every = [one.others_cores for found in rounds.values() for one in found] or [0.0]
+    lines = [f"Meanwhile other programs used {median(every):.2f} cores in the median, {max(every):.2f} at most."]
+    rivals = {name for name, found in rounds.items() if found} - {"ours", "echo"}
+    if rounds.get("ours") and rivals:
+        ours, best = _at("ours", rounds, 64), max((_at(name, rounds, 64) for name in rivals), key=lambda m: m["rate"])
+        ratio = f"× {ours['rate'] / best['rate']:.2f} of the best peer's ({best['name']}, {best['rate']:,.0f})"
+        tails = f"p99 {ours['p99']:.1f} ms, its {best['p99']:.1f} ms"
+        lines.append(f"\n- 64 connections: {ours['rate']:,.0f} requests/s, {ratio}; {tails}.")
+    if rounds.get("ours") and rounds.get("bare"):
+        ours, bare = _at("ours", rounds, 1), _at("bare", rounds, 1)
+        ratio = f"× {ours['p50'] / bare['p50']:.2f} of bare uvicorn's without batching"
+        lines.append(f"- 1 connection: p50 {ours['p50']:.2f} ms, {ratio} ({bare['p50']:.2f} ms).")
+    if rounds.get("ours") and rounds.get("echo"):
+        ours, echo = _at("ours", rounds, 64), _at("echo", rounds, 64)
+        lines.append(f"- CPU a request at 64 connections: {ours['cpu']:,.0f} µs, the echo's {echo['cpu']:,.0f} µs.")
+    return lines
+
+
+def _at(name: str, rounds: Rounds, connections: int) -> dict[str, Any]:
+    """A server's medians at so many connections."""
+    found = [one for one in rounds[name] if one.connections == connections]
+    fields = {"rate": "requests_per_s", "p50": "p50_ms", "p99": "p99_ms", "cpu": "cpu_us"}
+    return {"name": name} | {short: _middle(found, field) for short, field in fields.items()}
 
 
 def _table(peers: Sequence[Peer], rounds: Rounds, connections: int) -> list[str]:

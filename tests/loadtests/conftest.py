@@ -17,6 +17,7 @@ class Stub:
     frozen: tuple[float, float] = (0.0, 0.0)
     reject: bytes = b"none"
     silent: bool = False
+    delay_s: float = 0.0
     url: str = ""
     heads: list[bytes] = field(default_factory=list)
     hung_up: int = 0
@@ -38,6 +39,7 @@ class Stub:
         first, last = self.frozen
         if first <= (now := time.monotonic() - self.began) < last:
             await asyncio.sleep(last - now)
+        await asyncio.sleep(self.delay_s)
         if not self.silent:
             writer.write(BUSY if body == self.reject else OK % (len(body), body))
 

@@ -29,7 +29,7 @@ async def test_constant_arrivals_leave_in_order_never_before_and_soon_after_they
 
 
 async def test_a_burst_leaves_at_once_on_connections_of_its_own(serve):
-    stub = await serve(frozen=(0, 0.4))
+    stub = await serve(delay_s=0.4)
     log = await ask(stub, shapes.burst(200), connections=200)
     assert np.ptp(log.started) < log.ended.min()
     assert len(stub.heads) == 200
@@ -37,9 +37,9 @@ async def test_a_burst_leaves_at_once_on_connections_of_its_own(serve):
 
 
 async def test_one_connection_is_enough_for_callers_that_wait_for_each_other_but_latency_says_so(serve):
-    log = await ask(await serve(frozen=(0, 0.3)), shapes.burst(20), connections=1, most=1)
+    log = await ask(await serve(delay_s=0.01), shapes.burst(20), connections=1, most=1)
     assert log.dropped == 0
-    assert log.latency.min() >= 0.2
+    assert log.latency.max() >= 0.2
 
 
 async def test_rejections_are_told_from_answers_and_their_retry_after_is_noted(serve):
