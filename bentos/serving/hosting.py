@@ -22,7 +22,7 @@ Array = NDArray[Any]
 Outputs = tuple[Any, ...]  # of one row: a value or an array for each output
 
 # A batch that costs less runs in the event loop: handing it to a thread and back would cost as much again.
-INLINE_S = 0.0005
+INLINE_S = 0.001
 
 
 class Servable(Protocol):
@@ -62,16 +62,21 @@ class Hosted:
         """
         most = self.batcher.limits.batch_rows
         if len(rows) <= most:
-            parts = [await self.batcher.submit(list(rows), deadline, rows.nbytes)]
-        else:
-            chunks = [rows[first : first + most] for first in range(0, len(rows), most)]
-            parts = await _all_or_none([self.batcher.submit(list(chunk), deadline, chunk.nbytes) for chunk in chunks])
-        results = [result for part in parts for result in part.results]
-        failed = [(n, result) for n, result in enumerate(results) if isinstance(result, RowError)]
-        if failed:
-            errors = [{"row": n, "message": str(error)} for n, error in failed[:50]]
-            raise Refused(500, "model_failed", f"The model failed on {len(failed)} of {len(rows)} rows.", errors)
-        return results, max(parts, key=lambda part: part.queued_s + part.compute_s)  # type: ignore[return-value]
+            served = await self.batcher.submit(list(rows), deadline, rows.nbytes)
+            return _whole(served.results), served
+        chunks = [rows[first : first + most] for first in range(0, len(rows), most)]
+        parts = await _all_or_none([self.batcher.submit(list(chunk), deadline, chunk.nbytes) for chunk in chunks])
+        slowest = max(parts, key=lambda part: part.queued_s + part.compute_s)
+        return _whole([result for part in parts for result in part.results]), slowest
+
+
+def _whole(results: list[Outputs | RowError]) -> list[Outputs]:
+    """All rows or none: the protocol has no place for half an answer."""
+    failed = [(n, result) for n, result in enumerate(results) if isinstance(result, RowError)]
+    if failed:
+        errors = [{"row": n, "message": str(error)} for n, error in failed[:50]]
+        raise Refused(500, "model_failed", f"The model failed on {len(failed)} of {len(results)} rows.", errors)
+    return results  # type: ignore[return-value]
 
 
 async def _all_or_none(submitted: Sequence[Any]) -> list[Served[Outputs]]:

@@ -6,6 +6,7 @@ https://github.com/kserve/open-inference-protocol; errors carry both the protoco
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.metadata import version as installed
@@ -173,19 +174,27 @@ def _rows(inputs: dict[str, Array], spec: TensorSpec) -> Array:
     if set(inputs) != {spec.name}:
         raise Refused(400, "wrong_inputs", f"The model has one input, {spec.name!r}; the request has {sorted(inputs)}.")
     array = inputs[spec.name]
-    fits = array.ndim == len(spec.shape) and all(n in (-1, m) for n, m in zip(spec.shape, array.shape, strict=True))
-    if not fits or not len(array):
+    if not len(array) or not _fits(array.shape, spec.shape):
         raise Refused(
             400, "wrong_shape", f"{spec.name!r} must have the shape {list(spec.shape)}, not {list(array.shape)}."
         )
     if len(array) > MAX_ROWS:
         raise Refused(413, "too_many_rows", f"{len(array)} rows in one request; send at most {MAX_ROWS}.")
     wanted = DTYPES[spec.datatype]
-    if not np.can_cast(array.dtype, wanted, "safe"):
-        raise Refused(400, "wrong_datatype", f"{spec.name!r} must be {spec.datatype}, or what fits into it.")
-    if not np.isfinite(array).all():
+    if array.dtype != wanted:
+        if not np.can_cast(array.dtype, wanted, "safe"):
+            raise Refused(400, "wrong_datatype", f"{spec.name!r} must be {spec.datatype}, or what fits into it.")
+        array = array.astype(wanted)
+    # The sum of finite numbers is finite, or so large that each must be looked at.
+    if not math.isfinite(np.add.reduce(array, axis=None)) and not np.isfinite(array).all():
         raise Refused(400, "not_finite", f"{spec.name!r} has a value that is no finite number.")
-    return array.astype(wanted, copy=False)
+    return array
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    if shape[1:] == wanted[1:]:  # nearly always; the first dimension is rows
+        return True
+    return len(shape) == len(wanted) and all(n in (-1, m) for n, m in zip(wanted, shape, strict=True))
 
 
 def _wanted(names: list[str] | None, specs: Sequence[TensorSpec]) -> Sequence[TensorSpec]:

@@ -135,7 +135,9 @@ def _from_json(name: str, data: object, shape: tuple[int, ...], dtype: np.dtype[
         and not (np.iinfo(dtype).min <= array.min() and array.max() <= np.iinfo(dtype).max)
     ):
         raise Refused(400, "bad_data", f"Input {name!r}: a value is outside its datatype.")
-    return array.astype(dtype, copy=False).reshape(shape)
+    if array.dtype != dtype:
+        array = array.astype(dtype)
+    return array if array.shape == shape else array.reshape(shape)
 
 
 def render(
