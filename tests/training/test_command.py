@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from bentos.artifact import open_artifact
+from bentos.load import model as load_model
 from bentos.load.model import LoadModel, schema_fingerprint
 from bentos.load.sample import sample_series
 from training.__main__ import main
 from training.scores import LADDER
+
+RELEASED = Path(load_model.__file__).with_name("released")
 
 # What `python -m training load small --out FOLDER` wrote into card.json with the libraries of constraints.txt,
 # Python 3.11 and OMP_NUM_THREADS=1: the ensemble's MAE in MW at each origin, weather climatology.
@@ -80,7 +83,7 @@ def test_two_runs_with_one_seed_make_the_same_model(small_run, tmp_path, capsys)
     capsys.readouterr()
     assert main(["compare", str(tmp_path / "artifact"), str(small_run / "artifact")]) == 0
     assert "is the same model as" in capsys.readouterr().out
-    assert main(["compare", str(tmp_path / "artifact"), "bentos/load/released"]) == 2
+    assert main(["compare", str(tmp_path / "artifact"), str(RELEASED)]) == 2
     assert "differ in files, parameters, scores" in capsys.readouterr().err
 
 
@@ -118,7 +121,7 @@ def test_a_series_never_fitted_on_is_scored_and_recorded_under_its_name(monkeypa
         (["load", "own", "--data", "{plant}"], "13 origins are wanted and the series holds 6."),
         (["load", "small", "--data", "{plant}"], "past moments are too few for 3 splits"),
         (["score", "--artifact", "{plant}"], "cannot be read"),
-        (["score", "--origins", "0"], "0 origins are wanted"),
+        (["score", "--artifact", str(RELEASED), "--origins", "0"], "0 origins are wanted"),
     ],
 )
 def test_what_cannot_be_done_ends_with_2_and_one_clear_line(capsys, plant, tmp_path, arguments, says):
