@@ -34,9 +34,10 @@ class Replay:
     errors: dict[str, list[tuple[pd.Timestamp, Floats]]]
 
     def until(self, moment: pd.Timestamp) -> Replay:
-        """Only what had been measured at ``moment``."""
-        seen = np.asarray(self.day <= moment)
+        """Only what had been measured at ``moment``: the same as a replay of the series as it stood then."""
         measured = moment - pd.Timedelta(days=MAX_LEAD_DAYS)
+        told_later = (self.rows["weather_known"] == 1) & (self.moment > measured)
+        seen = np.asarray((self.day <= moment) & ~told_later)
         errors = {kind: [(at, e) for at, e in rows if at <= measured] for kind, rows in self.errors.items()}
         return Replay(self.rows[seen], self.target[seen], self.moment[seen], self.day[seen], errors)
 
@@ -54,20 +55,19 @@ def month_ends(known: Known, count: int) -> list[pd.Timestamp]:
 
 
 def replay(known: Known, step_days: int) -> Replay:
-    """Stand in every ``step_days``-th past moment, once with the weather ahead unknown and once with it known."""
+    """Stand in every ``step_days``-th past moment: with the weather ahead unknown and, where it came, also known."""
     first = pd.Timestamp(known.days.index[0]) + pd.Timedelta(days=MODEL_DAYS)
     moments = pd.date_range(first, known.at - pd.Timedelta(days=1), freq=f"{step_days}D")
     hindsight = replace(known, ahead=known.days[WEATHER])
-    has_weather = bool(known.days["temperature"].notna().any())
     frames: list[pd.DataFrame] = []
     errors: dict[str, list[tuple[pd.Timestamp, Floats]]] = {"short": [], "years": []}
     for moment in tqdm(moments, desc="replaying past moments", unit="moment", disable=None):
-        for seen in [known, hindsight] if has_weather else [known]:
-            frame = _moment(seen, moment)
-            frames.append(frame)
-        if len(frame) == MAX_LEAD_DAYS:
+        frames.append(_moment(known, moment))
+        if (told := _moment(hindsight, moment))["weather_known"].all():
+            frames.append(told)
+        if len(told) == MAX_LEAD_DAYS:
             kind = "years" if len(known.days.loc[:moment]) >= ANNUAL_DAYS else "short"
-            errors[kind].append((moment, frame["target"].to_numpy()))
+            errors[kind].append((moment, told["target"].to_numpy()))
     table = pd.concat(frames)
     rows = table.drop(columns=["target", "moment"])
     moment, day = pd.DatetimeIndex(table["moment"]), pd.DatetimeIndex(table.index)

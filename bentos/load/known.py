@@ -13,6 +13,7 @@ from bentos.load.calendar import Region, holidays_of
 from bentos.load.schema import Question, Reading, Weather
 
 WEATHER = ["temperature", "humidity", "rainfall"]
+WEATHER_LASTS_DAYS = 3  # a gap in the weather that hides no season
 
 
 class LookAheadError(LookupError):
@@ -65,7 +66,8 @@ def known_from(question: Question) -> Known:
 def known_from_table(table: pd.DataFrame, region: Region) -> Known:
     """A table of days in any order, at most one row a day; missing and zero days are filled and named.
 
-    A gap takes the last known value of the same weekday: it must not look at what came after it.
+    A gap takes the last known value of the same weekday, weather the day before's for a few days: nothing may look
+    at what came after it.
     """
     measured = table.sort_index()
     measured = measured.loc[measured.index[measured["load"] > 0][0] :]  # nothing lies before to fill a start from
@@ -75,6 +77,7 @@ def known_from_table(table: pd.DataFrame, region: Region) -> Known:
     gaps = days.index[days["load"].isna()]
     by_weekday = days["load"].groupby(every_day.day_of_week)
     days["load"] = by_weekday.ffill().ffill()
+    days[WEATHER] = days[WEATHER].ffill(limit=WEATHER_LASTS_DAYS)
     return Known(days, days.iloc[:0][WEATHER], region, tuple(stamp.date() for stamp in gaps))
 
 

@@ -109,9 +109,9 @@ class LoadModel:
         possible = _month_of(np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)), known, month)
         return self._worded(question, known, possible)
 
-    def example(self) -> Floats:
-        """A row of zeros: an ordinary day on which the profile is right."""
-        return np.zeros(len(self.manifest.features))
+    def examples(self, n: int) -> Floats:
+        """[n, features] days that go all ways through the trees."""
+        return np.random.default_rng(0).normal(scale=3.0, size=(n, len(self.manifest.features)))
 
     def prove(self) -> None:
         """Ask the golden question. Raises ``ArtifactError`` where the answer is not the recorded one."""
@@ -207,13 +207,15 @@ def _warnings(question: Question, known: Known, model: Model) -> list[str]:
     n = len(known.days)
     filled = ", ".join(day.isoformat() for day in known.filled[:10])
     unfinished = question.series[-1].date
+    no_air = float(known.days["temperature"].isna().mean())
     said = [
         (unfinished > question.origin, f"{unfinished} has not ended in {question.timezone} and was left out."),
         (n < MODEL_DAYS, f"Only {n} days: the mean of the same weekdays answers. A model needs {MODEL_DAYS}."),
         (MODEL_DAYS <= n < ANNUAL_DAYS, f"Only {n} days: the time of year cannot be told. It needs {ANNUAL_DAYS}."),
         (bool(known.filled), f"{len(known.filled)} missing days were filled from the same weekday before: {filled}."),
         (question.country is None, "No country is given, so no holidays are known."),
-        (bool(known.days["temperature"].isna().all()), "No temperatures are given, so load cannot respond to them."),
+        (no_air == 1, "No temperatures are given, so load cannot respond to them."),
+        (0 < no_air < 1, f"Temperatures are missing on {no_air:.0%} of the days: the response to them is less sure."),
         (model.cold_start and n >= MODEL_DAYS, "The model was fitted on another series, not on this one."),
         (question.weather == "forecast", "The weather supplied is taken as certain: the bands leave its error out."),
         (question.weather == "actual", "The weather is what happened: a diagnostic, not a forecast."),

@@ -143,6 +143,10 @@ class Batcher(Generic[Row, Result]):
                 self._queue.remove(ticket)
                 self._leave(ticket)
 
+    def check(self, deadline: float) -> None:
+        """Raises ``Shed`` where not even one row would be admitted now: asked before work is put into a request."""
+        self._admit(1, 0, deadline, self._clock())
+
     def _admit(self, rows: int, size: int, deadline: float, now: float) -> None:
         """Refuse what cannot be kept waiting, and what would not be answered in time if all goes as predicted."""
         limits = self.limits

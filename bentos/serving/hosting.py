@@ -23,6 +23,7 @@ Outputs = tuple[Any, ...]  # of one row: a value or an array for each output
 
 # A batch that costs less runs in the event loop: handing it to a thread and back would cost as much again.
 INLINE_S = 0.001
+EXAMPLES = 8  # batches of different rows to measure with
 
 
 class Servable(Protocol):
@@ -43,8 +44,8 @@ class Servable(Protocol):
         """An array [N, …] for each output; blocks."""
         ...
 
-    def example(self) -> Array:
-        """A made-up row, to measure the cost with."""
+    def examples(self, n: int) -> Array:
+        """Made-up rows [n, …], different as callers' rows are, to measure the cost with."""
         ...
 
 
@@ -121,7 +122,8 @@ class Hosting:
         """Measure the model's cost, then let it answer. A version that is there already just becomes current."""
         known = self._hosted.get(model.name, {})
         if model.version not in known:
-            cost = await measure_cost(self._predictor(model, None), model.example(), self.limits.batch_rows)
+            rows = list(model.examples(EXAMPLES * self.limits.batch_rows))
+            cost = await measure_cost(self._predictor(model, None), rows, self.limits.batch_rows)
             counted = Counted(model.name, model.version, lambda: hosted.batcher.waiting_rows)
             hosted = Hosted(model, Batcher(self._predictor(model, cost), cost, self.limits, counted))
             COUNTS.add(counted)

@@ -106,6 +106,7 @@ class OpenInference:
 
     async def _infer(self, request: Request, name: str, version: str | None) -> Reply:
         hosted = self._hosting.find(name, version)
+        hosted.batcher.check(request.deadline)
         asked = parse(request.body, _json_length(request))
         rows = _rows(asked.inputs, hosted.model.input)
         specs = _wanted(asked.outputs, hosted.model.outputs)

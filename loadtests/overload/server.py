@@ -38,8 +38,8 @@ class OverloadModel:
             raise ValueError("a negative row")
         return [2 * rows[:, 0]]
 
-    def example(self) -> NDArray[np.float64]:
-        return np.zeros(1)
+    def examples(self, n: int) -> NDArray[np.float64]:
+        return np.zeros((n, 1))
 
 
 @bentoml.service(name="overload", service_class=HotService)

@@ -30,8 +30,8 @@ class ForestModel:
     def predict(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         return list(self.session.run(None, {"features": rows}))
 
-    def example(self) -> NDArray[np.float64]:
-        return np.zeros(self.features)
+    def examples(self, n: int) -> NDArray[np.float64]:
+        return np.random.default_rng(0).uniform(-2, 2, size=(n, self.features))
 
 
 @bentoml.service(name="forest", service_class=HotService)

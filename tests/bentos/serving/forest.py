@@ -46,8 +46,8 @@ class Forest:
         found = self._session.run(["prediction"], {"features": rows})[0]
         return [found, 2 * found]
 
-    def example(self) -> NDArray[Any]:
-        return np.zeros(FEATURES)
+    def examples(self, n: int) -> NDArray[Any]:
+        return np.random.default_rng(0).normal(size=(n, FEATURES))
 
 
 class Shelf:
