@@ -40,8 +40,8 @@ class Limits:
     queue_rows: int = 4096
     queue_bytes: int = 64 * 2**20
     isolation_calls: int = 32
-    safety: float = 0.05
-    safety_s: float = 0.002
+    safety: float = 0.10
+    safety_s: float = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class Batcher(Generic[Row, Result]):
         batch = self._take(now)
         if batch:
             self._free_at = now + self.cost.of(_count(batch))
-            self._running = self._loop.create_task(self._run(batch, now))
+            self._running = self._loop.create_task(self._run(batch, now, self._idle_since))
 
     def _patience(self, now: float) -> float:
         """How long the next row is worth waiting for; mostly zero, since arrivals gather while a batch runs.
@@ -223,8 +223,9 @@ class Batcher(Generic[Row, Result]):
     def _take(self, now: float) -> list[_Ticket[Row, Result]]:
         """The next batch, out of the queue; what cannot be in time any more is shed before it costs anything.
 
-        A full batch may end too late for its most urgent rows, and a batch small enough for them may make others late.
-        Those who lose are the fewer.
+        A full batch may end too late for its most urgent rows. They get a smaller one where all others can wait for the
+        next, or are the fewer; with more waiting than a batch holds they are given up, for small batches would waste
+        the worker and make everyone urgent.
         """
         while self._queue and now + self.cost.of(len(self._queue[0].rows)) > self._queue[0].deadline:
             self._drop(self._queue.pop(0))
@@ -235,7 +236,8 @@ class Batcher(Generic[Row, Result]):
             safe = self._prefix(urgent[0].deadline, now)
             others = full[len(safe) :]
             both = now + self.cost.of(_count(safe)) + self.cost.of(_count(others))
-            if both <= others[0].deadline or _count(safe) >= _count(full) - _count(urgent):
+            calm = self._rows <= self.limits.batch_rows and both <= others[0].deadline
+            if calm or _count(safe) >= _count(full) - _count(urgent):
                 full, urgent = safe, []
         del self._queue[: len(full)]
         for ticket in full:
@@ -260,34 +262,34 @@ class Batcher(Generic[Row, Result]):
         if not ticket.answer.done():
             ticket.answer.set_exception(Shed("deadline", self.cost.of(self.limits.batch_rows)))
 
-    async def _run(self, batch: list[_Ticket[Row, Result]], started: float) -> None:
+    async def _run(self, batch: list[_Ticket[Row, Result]], started: float, idle_since: float) -> None:
         """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
+        results: list[Result | RowError] = []
         try:
             rows = [row for ticket in batch for row in ticket.rows]
             results, calls = await isolate(self._predict, rows, self.limits.isolation_calls)
-            seconds = self._clock() - started
-            self._observer.computed(len(rows), seconds, calls)
-            self._deliver(batch, results, started, seconds)
+            self._observer.computed(len(rows), self._clock() - started, calls)
         finally:
-            for ticket in batch:
-                if not ticket.answer.done():
-                    ticket.answer.set_exception(Shed("stopped", 1.0))
-            self._running = None
-            self._idle_since = self._clock()
-            self._dispatch()
+            self._running, self._idle_since = None, self._clock()
+            self._dispatch()  # first: the worker computes while these answers are written
+            self._deliver(batch, results, started, idle_since)
 
     def _deliver(
-        self, batch: list[_Ticket[Row, Result]], results: list[Result | RowError], started: float, seconds: float
+        self, batch: list[_Ticket[Row, Result]], results: list[Result | RowError], started: float, idle_since: float
     ) -> None:
-        first, size = 0, len(results)
+        first, seconds = 0, self._idle_since - started
         for ticket in batch:
             own = results[first : first + len(ticket.rows)]
-            first += len(own)
+            first += len(ticket.rows)
             waited = started - ticket.arrived
-            lingered = min(waited, started - self._idle_since)
+            lingered = min(waited, started - idle_since)
             self._observer.waited(waited)
-            if not ticket.answer.done():  # else its caller has gone
-                ticket.answer.set_result(Served(own, waited - lingered, lingered, seconds, size))
+            if ticket.answer.done():
+                continue  # its caller has gone
+            if own:
+                ticket.answer.set_result(Served(own, waited - lingered, lingered, seconds, len(results)))
+            else:
+                ticket.answer.set_exception(Shed("stopped", 1.0))
 
 
 def _count(tickets: Sequence[_Ticket[Row, Result]]) -> int:

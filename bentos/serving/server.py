@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import re
@@ -73,6 +74,8 @@ class Server:
         """Everything is loaded: answer, and from now on leave in order when asked to stop."""
         self.prefixes["v2"] = OpenInference(hosting, repository, lambda: self.ready)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.collect()
+        gc.freeze()  # a million objects of the libraries: looking through them again and again took half the time
         self.loaded = True
         before = signal.getsignal(signal.SIGTERM)
         if callable(before):

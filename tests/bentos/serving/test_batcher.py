@@ -118,7 +118,7 @@ def test_every_admitted_request_of_a_burst_is_in_time(virtually):
         )
         served = [seconds for answer, seconds in answers if isinstance(answer, Served)]
         # Five full batches of 84 ms, and what of half a second is left for a smaller one, less the safety.
-        assert len(served) == 5 * 64 + 34
+        assert len(served) == 5 * 64 + 9
         assert max(served) <= 0.5
         assert all(seconds == 0 for answer, seconds in answers if isinstance(answer, Shed))
 
