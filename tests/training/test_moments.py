@@ -53,10 +53,11 @@ def test_too_few_moments_for_the_splits_are_refused_with_what_to_do(count):
 def test_a_replay_until_a_moment_holds_nothing_measured_later(victoria):
     replayed = replay(victoria, 56)
     origin = pd.Timestamp("2014-03-31")
-    seen = replayed.until(origin)
-    assert seen.day.max() <= origin
-    assert seen.moment.max() < origin
-    assert len(seen.rows) == len(seen.target) == len(seen.moment) == len(seen.day) == (replayed.day <= origin).sum()
+    seen, then = replayed.until(origin), replay(victoria.until(origin), 56)
+    pd.testing.assert_frame_equal(seen.rows, then.rows)
+    assert (seen.target == then.target).all()
+    assert seen.moment.equals(then.moment)
+    assert seen.day.equals(then.day)
     kept = [at for rows in seen.errors.values() for at, _ in rows]
     assert max(kept) <= origin - LEAD
     assert len(kept) == sum(at <= origin - LEAD for rows in replayed.errors.values() for at, _ in rows)

@@ -53,7 +53,8 @@ def asked(raw: pd.DataFrame, region: Region, moment: pd.Timestamp, weather: bool
     month = moment + pd.offsets.MonthBegin(1) if next_month else moment
     fields = {"year": month.year, "month": month.month, "country": region.country, "subdivision": region.subdivision}
     if weather:
-        ahead = raw[WEATHER].reindex(pd.date_range(moment + pd.Timedelta(days=1), periods=MAX_LEAD_DAYS))
+        came = known_from_table(raw, region).days[WEATHER]  # as a forecast would have it: without the odd gap
+        ahead = came.reindex(pd.date_range(moment + pd.Timedelta(days=1), periods=MAX_LEAD_DAYS))
         fields |= {"weather": "forecast", "weather_ahead": records(ahead)}
     return Question.model_validate({"series": records(history), **fields})
 
