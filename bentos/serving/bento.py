@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _bentoml_sdk import Service
 
+from bentos.serving import protocol
 from bentos.serving.server import Asgi, Knobs, Server
 
 
@@ -14,5 +15,6 @@ class HotService(Service):
 
     def to_asgi(self, is_main: bool = True) -> Asgi:
         """Called once in each worker, before the service's class is instantiated."""
+        protocol.install()
         self.server = Server(super().to_asgi(is_main), Knobs())
         return self.server

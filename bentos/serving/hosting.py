@@ -108,6 +108,16 @@ class Hosting:
             raise Refused(404, "no_model", f"There is no model {said}. POST v2/repository/index lists what there is.")
         return hosted
 
+    def look(self, name: str) -> Hosted | None:
+        """The version of ``name`` that answers now, if there is one."""
+        return self._hosted.get(name, {}).get(self._current.get(name, ""))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more waits than the next batch holds: only then is a refusal likely."""
+        most = self.limits.batch_rows
+        return any(h.batcher.waiting_rows >= most for versions in self._hosted.values() for h in versions.values())
+
     def versions(self, name: str) -> list[str]:
         return sorted(self._hosted.get(name, {}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -42,6 +43,11 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
             "trace_id": trace_id,
         }
         return orjson.dumps(said | ({"errors": list(self.errors)} if self.errors else {}))
+
+
+def new_trace_id() -> str:
+    """For a caller who sent none."""
+    return os.urandom(16).hex()
 
 
 def from_shed(shed: Shed) -> Refused:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import re
 import signal
 import sys
@@ -21,7 +20,8 @@ from bentos.serving.batcher import Limits, Shed
 from bentos.serving.hosting import Hosting
 from bentos.serving.messages import JSON, OCTETS, PROBLEM, Reply, Request
 from bentos.serving.openinference import OpenInference, Repository
-from bentos.serving.problems import Headers, Refused, from_shed
+from bentos.serving.problems import Headers, Refused, from_shed, new_trace_id
+from bentos.serving.protocol import GATE
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -73,6 +73,7 @@ class Server:
     def open(self, hosting: Hosting, repository: Repository) -> None:
         """Everything is loaded: answer, and from now on leave in order when asked to stop."""
         self.prefixes["v2"] = OpenInference(hosting, repository, lambda: self.ready)
+        GATE.hosting, GATE.default_deadline_s = hosting, self.knobs.deadline_ms / 1000
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.collect()
         gc.freeze()  # a million objects of the libraries: looking through them again and again took half the time
@@ -195,7 +196,7 @@ def _problem(refused: Refused, headers: dict[bytes, bytes]) -> Reply:
 def _trace_id(headers: dict[bytes, bytes]) -> str:
     """The caller's (W3C Trace Context), or a new one."""
     given = TRACEPARENT.fullmatch(headers.get(TRACE, b""))
-    return given[1].decode() if given else os.urandom(16).hex()
+    return given[1].decode() if given else new_trace_id()
 
 
 async def _send(send: Send, reply: Reply, asked: dict[bytes, bytes] | None = None) -> None:
