@@ -87,7 +87,11 @@ class _Ticket(Generic[Row, Result]):
 
 
 class Batcher(Generic[Row, Result]):
-    """Rows that can be stacked, for one model; ``predict`` is never called a second time before it has returned."""
+    """Rows that can be stacked, for one model.
+
+    With more than a batch waiting, the next one is handed to ``predict`` while one still runs, so that the worker need
+    not wait for the event loop between them: ``predict`` computes its calls one after another, in their order.
+    """
 
     def __init__(
         self,
@@ -103,8 +107,8 @@ class Batcher(Generic[Row, Result]):
         self._loop, self._clock = asyncio.get_running_loop(), clock  # uvloop's own clock knows milliseconds only
         self._queue: list[_Ticket[Row, Result]] = []  # earliest deadline first
         self._rows = self._bytes = 0  # waiting
-        self._running: asyncio.Task[None] | None = None
-        self._free_at = 0.0  # when the running batch should end
+        self._running: set[asyncio.Task[None]] = set()  # one, or one and the next
+        self._free_at = 0.0  # when the last of them should end
         self._waking: asyncio.Handle | None = None
         self._lingering: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
@@ -118,7 +122,7 @@ class Batcher(Generic[Row, Result]):
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return self._running is None and not self._queue
+        return not self._running and not self._queue
 
     async def submit(self, rows: Sequence[Row], deadline: float, size: int = 0) -> Served[Result]:
         """The results of ``rows``, by ``deadline`` on the batcher's clock; ``size`` is what they weigh in bytes.
@@ -133,7 +137,7 @@ class Batcher(Generic[Row, Result]):
         self._admit(len(rows), size, deadline, now)
         ticket: _Ticket[Row, Result] = _Ticket(deadline, rows, size, now, self._loop.create_future())
         self._enter(ticket)
-        if self._waking is None and not self._running:
+        if self._waking is None and self._may_start():
             # Not at once: what else this turn of the loop has to bring goes into the same batch.
             self._waking = self._loop.call_soon(self._dispatch)
         try:
@@ -181,20 +185,26 @@ class Batcher(Generic[Row, Result]):
         self._bytes -= ticket.size
 
     def _dispatch(self) -> None:
-        """Start a batch if the worker is idle, something waits, and waiting for more would not pay."""
+        """Start what may start, unless the worker is idle and waiting for more rows pays."""
         self._waking = None
-        if self._running or not self._queue:
-            return
-        now = self._clock()
-        patience = self._patience(now)
-        if patience > 0:
-            self._lingering = self._lingering or self._loop.call_later(patience, self._stop_lingering)
-            return
-        self._end_lingering()
-        batch = self._take(now)
-        if batch:
-            self._free_at = now + self.cost.of(_count(batch))
-            self._running = self._loop.create_task(self._run(batch, now, self._idle_since))
+        while self._may_start():
+            now = self._clock()
+            patience = 0.0 if self._running else self._patience(now)
+            if patience > 0:
+                self._lingering = self._lingering or self._loop.call_later(patience, self._stop_lingering)
+                return
+            self._end_lingering()
+            start = max(now, self._free_at) if self._running else now
+            batch = self._take(start)
+            if batch:
+                self._free_at = start + self.cost.of(_count(batch))
+                self._running.add(self._loop.create_task(self._run(batch, now)))
+
+    def _may_start(self) -> bool:
+        """Something waits and the worker is idle, or a whole batch waits and nothing stands behind the running one."""
+        return bool(self._queue) and (
+            not self._running or (len(self._running) == 1 and self._rows >= self.limits.batch_rows)
+        )
 
     def _patience(self, now: float) -> float:
         """How long the next row is worth waiting for; mostly zero, since arrivals gather while a batch runs.
@@ -262,16 +272,20 @@ class Batcher(Generic[Row, Result]):
         if not ticket.answer.done():
             ticket.answer.set_exception(Shed("deadline", self.cost.of(self.limits.batch_rows)))
 
-    async def _run(self, batch: list[_Ticket[Row, Result]], started: float, idle_since: float) -> None:
+    async def _run(self, batch: list[_Ticket[Row, Result]], handed_over: float) -> None:
         """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
         results: list[Result | RowError] = []
+        calls = 0
         try:
             rows = [row for ticket in batch for row in ticket.rows]
             results, calls = await isolate(self._predict, rows, self.limits.isolation_calls)
-            self._observer.computed(len(rows), self._clock() - started, calls)
         finally:
-            self._running, self._idle_since = None, self._clock()
+            idle_since, self._idle_since = self._idle_since, self._clock()
+            started = max(handed_over, idle_since)  # a batch handed over early began when the one before had ended
+            self._running.discard(asyncio.current_task())
             self._dispatch()  # first: the worker computes while these answers are written
+            if results:
+                self._observer.computed(len(results), self._idle_since - started, calls)
             self._deliver(batch, results, started, idle_since)
 
     def _deliver(

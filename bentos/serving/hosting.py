@@ -97,7 +97,6 @@ class Hosting:
         self.limits = limits or Limits()
         self._hosted: dict[str, dict[str, Hosted]] = {}
         self._current: dict[str, str] = {}
-        self._threads = ThreadPoolExecutor(thread_name_prefix="model")
 
     def find(self, name: str, version: str | None = None) -> Hosted:
         """Raises ``Refused`` 404."""
@@ -154,6 +153,7 @@ class Hosting:
 
     def _predictor(self, model: Servable, cost: Cost | None) -> Callable[[Sequence[Array]], Any]:
         loop = asyncio.get_running_loop()
+        worker = ThreadPoolExecutor(1, thread_name_prefix=f"model {model.name}")  # one: calls keep their order
 
         def compute(rows: Sequence[Array]) -> list[Outputs]:
             stacked = np.concatenate(rows).reshape(len(rows), *rows[0].shape)
@@ -162,6 +162,6 @@ class Hosting:
         async def predict(rows: Sequence[Array]) -> list[Outputs]:
             if cost is not None and cost.of(len(rows)) <= INLINE_S:
                 return compute(rows)
-            return await loop.run_in_executor(self._threads, compute, rows)
+            return await loop.run_in_executor(worker, compute, rows)
 
         return predict

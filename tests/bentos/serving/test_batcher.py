@@ -22,20 +22,16 @@ def make(model: Any, cost: Cost = COST, limits: Limits | None = None) -> Batcher
 
 
 class Model:
-    """Answers ten times a row, at the stated cost; fails on rows that are poison."""
+    """Answers ten times a row, one batch after another, at the stated cost; fails on rows that are poison."""
 
     def __init__(self, poison: frozenset[int] = frozenset()) -> None:
         self.batches: list[list[int]] = []
-        self.poison, self.running = poison, 0
+        self.poison, self.worker = poison, asyncio.Lock()
 
     async def __call__(self, rows: Sequence[int]) -> list[int]:
-        assert self.running == 0, "called twice at once"
-        self.running = 1
-        self.batches.append(list(rows))
-        try:
+        async with self.worker:
+            self.batches.append(list(rows))
             await asyncio.sleep(COST.of(len(rows)))
-        finally:
-            self.running = 0
         if self.poison & set(rows):
             raise ZeroDivisionError("poison")
         return [10 * row for row in rows]
@@ -82,6 +78,25 @@ def test_a_batch_never_holds_more_rows_than_it_may(virtually):
         await asyncio.gather(*(ask(batcher, [n, n]) for n in range(10)))
         assert max(map(len, model.batches)) == 8
         assert sum(map(len, model.batches)) == 20
+
+    virtually(story())
+
+
+def test_a_whole_batch_that_waits_is_handed_over_before_the_running_one_ends(virtually):
+    handed_over: list[float] = []
+
+    async def story():
+        model, loop = Model(), asyncio.get_running_loop()
+
+        async def predict(rows: Sequence[int]) -> list[int]:
+            handed_over.append(loop.time())
+            return await model(rows)
+
+        answers = await asyncio.gather(*(ask(batcher, [n]) for batcher in [make(predict)] for n in range(200)))
+        assert [len(batch) for batch in model.batches] == [64, 64, 64, 8]
+        assert handed_over == pytest.approx([0.0, 0.0, 0.084, 0.252])
+        waits = sorted({round(served.queued_s, 3) for served, _ in answers})
+        assert waits == [0.0, 0.084, 0.168, 0.252]
 
     virtually(story())
 

@@ -44,15 +44,14 @@ class Machine:
 
     def __init__(self, moods: Sequence[str]) -> None:
         self.moods, self.calls = list(moods), 0
-        self.largest = self.at_once = 0
+        self.largest, self.worker = 0, asyncio.Lock()
 
     async def __call__(self, rows: Sequence[tuple[int, int, bool]]) -> Any:
         mood = self.moods[self.calls % len(self.moods)] if self.moods else "well"
         self.calls += 1
-        self.largest, self.at_once = max(self.largest, len(rows)), self.at_once + 1
-        assert self.at_once == 1
-        await asyncio.sleep(COST.of(len(rows)) * (3 if mood == "slow" else 1))
-        self.at_once -= 1
+        self.largest = max(self.largest, len(rows))
+        async with self.worker:
+            await asyncio.sleep(COST.of(len(rows)) * (3 if mood == "slow" else 1))
         if any(poison for _, _, poison in rows):
             raise ValueError("poison")
         match mood:
