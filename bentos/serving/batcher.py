@@ -11,64 +11,15 @@ import time
 from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from bentos.serving.arrivals import Arrivals
+from bentos.serving.contract import Limits, Observer, Served, Shed, Unobserved
 from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError, isolate
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
-
-
-class Shed(Exception):  # noqa: N818 - no fault of anyone's: a promise that could not be made, or not be kept
-    """The rows were not computed. ``reason`` is stable; after ``retry_after_s`` asking again makes sense."""
-
-    def __init__(self, reason: str, retry_after_s: float) -> None:
-        super().__init__(reason)
-        self.reason, self.retry_after_s = reason, retry_after_s
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What fits into a batch, what may wait, and how many calls a failed batch may cost until its bad rows are found.
-
-    ``safety`` and ``safety_s`` widen every prediction by what it does not see: parsing, answering, the scheduler.
-    """
-
-    batch_rows: int = 64
-    queue_rows: int = 4096
-    queue_bytes: int = 64 * 2**20
-    isolation_calls: int = 32
-    safety: float = 0.10
-    safety_s: float = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Served(Generic[Result]):
-    """A result or a ``RowError`` for each row, in order, and where the time went."""
-
-    results: list[Result | RowError]
-    queued_s: float  # behind other batches
-    lingered_s: float  # for company, while the worker was idle
-    compute_s: float
-    batch_rows: int
-
-
-class Observer(Protocol):
-    """Who counts. Calls must be cheap and must not raise."""
-
-    def waited(self, seconds: float) -> None: ...
-    def computed(self, rows: int, seconds: float, calls: int) -> None: ...
-    def shed(self, reason: str) -> None: ...
-
-
-class Unobserved:
-    """Nobody counts."""
-
-    def waited(self, seconds: float) -> None: ...
-    def computed(self, rows: int, seconds: float, calls: int) -> None: ...
-    def shed(self, reason: str) -> None: ...
 
 
 @dataclass(slots=True, eq=False)

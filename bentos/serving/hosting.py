@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bentos.serving.batcher import Batcher, Limits, Served
+from bentos.serving.batcher import Batcher
+from bentos.serving.contract import Limits, Served
 from bentos.serving.cost import Cost, measure_cost
 from bentos.serving.isolation import RowError
 from bentos.serving.metrics import COUNTS, Counted

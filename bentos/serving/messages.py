@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bentos.serving.batcher import Served
+from bentos.serving.contract import Served
 from bentos.serving.problems import Headers
 
 JSON, OCTETS, PROBLEM = b"application/json", b"application/octet-stream", b"application/problem+json"

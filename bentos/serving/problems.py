@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from bentos.serving.batcher import Shed
+from bentos.serving.contract import Shed
 
 Headers = list[tuple[bytes, bytes]]
 OVERLOADED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"

@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from bentos.serving.batcher import Shed
+from bentos.serving.contract import Shed
 from bentos.serving.hosting import Hosting
 from bentos.serving.messages import PROBLEM
 from bentos.serving.problems import Refused, from_shed, new_trace_id

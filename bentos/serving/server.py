@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bentos.serving.batcher import Limits, Shed
+from bentos.serving.contract import Limits, Shed
 from bentos.serving.hosting import Hosting
 from bentos.serving.messages import JSON, OCTETS, PROBLEM, Reply, Request
 from bentos.serving.openinference import OpenInference, Repository

@@ -16,7 +16,7 @@ import uvicorn
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
-from bentos.serving.batcher import Limits
+from bentos.serving.contract import Limits
 from bentos.serving.hosting import Hosting, Servable
 from bentos.serving.problems import Refused
 from bentos.serving.protocol import GatedProtocol

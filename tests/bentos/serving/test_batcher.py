@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bentos.serving.batcher import Batcher, Limits, Served, Shed
+from bentos.serving.batcher import Batcher
+from bentos.serving.contract import Limits, Served, Shed
 from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError
 

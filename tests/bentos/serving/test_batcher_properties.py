@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bentos.serving.batcher import Batcher, Limits, Served, Shed
+from bentos.serving.batcher import Batcher
+from bentos.serving.contract import Limits, Served, Shed
 from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError
 

@@ -9,7 +9,7 @@ from typing import Any
 import httptools
 import pytest
 
-from bentos.serving.batcher import Shed
+from bentos.serving.contract import Shed
 from bentos.serving.protocol import Gate
 
 BODY = b'{"inputs": []}'
