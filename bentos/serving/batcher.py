@@ -59,6 +59,7 @@ class Batcher(Generic[Row, Result]):
         self._queue: list[_Ticket[Row, Result]] = []  # earliest deadline first
         self._rows = self._bytes = 0  # waiting
         self._running: set[asyncio.Task[None]] = set()  # one, or one and the next
+        self._owed_s = 0.0  # what they should cost
         self._free_at = 0.0  # when the last of them should end
         self._waking: asyncio.Handle | None = None
         self._lingering: asyncio.TimerHandle | None = None
@@ -148,7 +149,9 @@ class Batcher(Generic[Row, Result]):
             start = max(now, self._free_at) if self._running else now
             batch = self._take(start)
             if batch:
-                self._free_at = start + self.cost.of(_count(batch))
+                seconds = self.cost.of(_count(batch))
+                self._owed_s += seconds
+                self._free_at = start + seconds
                 self._running.add(self._loop.create_task(self._run(batch, now)))
 
     def _may_start(self) -> bool:
@@ -185,27 +188,28 @@ class Batcher(Generic[Row, Result]):
         """The next batch, out of the queue; what cannot be in time any more is shed before it costs anything.
 
         A full batch may end too late for its most urgent rows. They get a smaller one where all others can wait for the
-        next, or are the fewer; with more waiting than a batch holds they are given up, for small batches would waste
-        the worker and make everyone urgent.
+        next. Else they are given up, others take their places, and the batch is full: under overload small batches
+        waste the worker and make everyone urgent.
         """
         while self._queue and now + self.cost.of(len(self._queue[0].rows)) > self._queue[0].deadline:
             self._drop(self._queue.pop(0))
-        full = self._prefix(None, now)
-        end = now + self.cost.of(_count(full))
-        urgent = [ticket for ticket in full if ticket.deadline < end]
-        if urgent:
-            safe = self._prefix(urgent[0].deadline, now)
-            others = full[len(safe) :]
-            both = now + self.cost.of(_count(safe)) + self.cost.of(_count(others))
-            calm = self._rows <= self.limits.batch_rows and both <= others[0].deadline
-            if calm or _count(safe) >= _count(full) - _count(urgent):
-                full, urgent = safe, []
-        del self._queue[: len(full)]
-        for ticket in full:
+        batch = self._prefix(None, now)
+        if batch and batch[0].deadline < now + self.cost.of(_count(batch)):
+            safe = self._prefix(batch[0].deadline, now)
+            if not self._others_can_wait(safe, batch, now):
+                self._drop(self._queue.pop(0))
+                return self._take(now)
+            batch = safe
+        del self._queue[: len(batch)]
+        for ticket in batch:
             self._leave(ticket)
-        for ticket in urgent:
-            self._drop(ticket)
-        return full[len(urgent) :]
+        return batch
+
+    def _others_can_wait(self, safe: list[_Ticket[Row, Result]], full: list[_Ticket[Row, Result]], now: float) -> bool:
+        """Whether all that waits fits into the batch ``safe`` and one more, in time."""
+        first, second = _count(safe), _count(full) - _count(safe)
+        both_end = now + self.cost.of(first) + self.cost.of(second)
+        return self._rows <= self.limits.batch_rows and both_end <= full[len(safe)].deadline
 
     def _prefix(self, deadline: float | None, now: float) -> list[_Ticket[Row, Result]]:
         """As many of the first tickets as fit into a batch that ends by ``deadline``, if one is given."""
@@ -234,6 +238,8 @@ class Batcher(Generic[Row, Result]):
             idle_since, self._idle_since = self._idle_since, self._clock()
             started = max(handed_over, idle_since)  # a batch handed over early began when the one before had ended
             self._running.discard(asyncio.current_task())
+            self._owed_s -= self.cost.of(_count(batch))
+            self._free_at = self._idle_since + self._owed_s  # anew from each end, or small delays would add up
             self._dispatch()  # first: the worker computes while these answers are written
             if results:
                 self._observer.computed(len(results), self._idle_since - started, calls)
