@@ -7,6 +7,7 @@ that could die: arrivals, the ends of batches and one timer call ``_dispatch``.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
@@ -109,15 +110,22 @@ class Batcher(Generic[Row, Result]):
         busy = max(self._free_at - now, 0.0) if self._running else 0.0
         if self._rows + rows > limits.queue_rows or self._bytes + size > limits.queue_bytes:
             self._refuse("queue_full", busy + self.cost.of(limits.batch_rows))
-        needed = busy + self.cost.drain(self._rows_before(deadline) + rows, limits.batch_rows)
+        last = not self._queue or deadline >= self._queue[-1].deadline
+        before = self._rows if last else sum(len(t.rows) for t in self._queue if t.deadline <= deadline)
+        needed = self._until_done(busy, before + rows, self._arrivals.gap(now) if last else math.inf)
         late = now + self._with_safety(needed) - deadline
         if late > 0:
             self._refuse("deadline", late)
 
-    def _rows_before(self, deadline: float) -> int:
-        if not self._queue or deadline >= self._queue[-1].deadline:
-            return self._rows
-        return sum(len(ticket.rows) for ticket in self._queue if ticket.deadline <= deadline)
+    def _until_done(self, busy: float, rows: int, gap: float) -> float:
+        """Seconds until the last of ``rows`` is done: whoever comes before his batch starts joins it."""
+        most = self.limits.batch_rows
+        full, rest = divmod(rows, most)
+        wait = busy + full * self.cost.of(most)
+        if not rest:
+            return wait
+        joining = wait / gap if gap > 0 else most
+        return wait + self.cost.of(int(min(rest + joining, most)))
 
     def _with_safety(self, seconds: float) -> float:
         return seconds * (1 + self.limits.safety) + self.limits.safety_s

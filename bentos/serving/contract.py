@@ -29,7 +29,7 @@ class Limits:
     queue_rows: int = 4096
     queue_bytes: int = 64 * 2**20
     isolation_calls: int = 32
-    safety: float = 0.10
+    safety: float = 0.05
     safety_s: float = 0.005
 
 

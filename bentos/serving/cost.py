@@ -26,11 +26,6 @@ class Cost:
     def of(self, rows: int) -> float:
         return self.fixed_s + self.per_row_s * rows
 
-    def drain(self, rows: int, batch_rows: int) -> float:
-        """Seconds to work off ``rows`` in batches as large as they may be."""
-        full, rest = divmod(rows, batch_rows)
-        return full * self.of(batch_rows) + (self.of(rest) if rest else 0.0)
-
 
 def fit_cost(samples: Sequence[tuple[int, float]]) -> Cost:
     """Theil-Sen line through (rows, seconds): the median of all slopes, so that a hiccup in ten does not bend it.

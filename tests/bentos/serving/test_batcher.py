@@ -119,8 +119,8 @@ def test_a_deadline_that_cannot_be_kept_is_refused_at_once_and_says_when_to_come
         await asyncio.sleep(0.001)
         shed, seconds = await ask(batcher, [2], within=0.030)
         assert (shed.reason, seconds) == ("deadline", 0.0)
-        assert shed.retry_after_s == pytest.approx(0.020 + 0.021 - 0.030)
-        served, _ = await ask(batcher, [2], within=0.0411)
+        assert shed.retry_after_s == pytest.approx(0.020 + 0.041 - 0.030)  # twenty more are expected to join him
+        served, _ = await ask(batcher, [2], within=0.07)
         assert served.results == [20]
         await running
 
@@ -133,8 +133,8 @@ def test_every_admitted_request_of_a_burst_is_in_time(virtually):
             *(ask(batcher, [n], within=0.5) for batcher in [make(Model(), COST)] for n in range(800))
         )
         served = [seconds for answer, seconds in answers if isinstance(answer, Served)]
-        # Five full batches of 84 ms, and what of half a second is left for a smaller one, less the safety.
-        assert len(served) == 5 * 64 + 9
+        # Five full batches of 84 ms; so dense a crowd would fill a sixth, which would be too late.
+        assert len(served) == 5 * 64
         assert max(served) <= 0.5
         assert all(seconds == 0 for answer, seconds in answers if isinstance(answer, Shed))
 
@@ -181,9 +181,9 @@ def test_an_urgent_row_gets_a_smaller_batch_where_the_others_can_wait(virtually)
         batcher = make(model, COST, EXACT)
         first = asyncio.create_task(ask(batcher, [0]))
         others = [asyncio.create_task(ask(batcher, [n] * 20, after=0.001)) for n in range(3)]
-        served, seconds = await ask(batcher, [9], within=0.059, after=0.001)
+        served, seconds = await ask(batcher, [9], within=0.059, after=0.002)
         assert served.results == [90]
-        assert seconds == pytest.approx(0.020 + 0.021)
+        assert seconds == pytest.approx(0.019 + 0.021)
         await first
         assert all(isinstance(answer, Served) for answer, _ in await asyncio.gather(*others))
 
