@@ -24,6 +24,7 @@ Outputs = tuple[Any, ...]  # of one row: a value or an array for each output
 
 # A batch that costs less runs in the event loop: handing it to a thread and back would cost as much again.
 INLINE_S = 0.001
+LONE_S = 0.003  # so may a lone row: nobody else's request waits to be read meanwhile
 EXAMPLES = 8  # batches of different rows to measure with
 
 
@@ -161,7 +162,7 @@ class Hosting:
             return list(zip(*model.predict(stacked), strict=True))
 
         async def predict(rows: Sequence[Array]) -> list[Outputs]:
-            if cost is not None and cost.of(len(rows)) <= INLINE_S:
+            if cost is not None and cost.of(len(rows)) <= (LONE_S if len(rows) == 1 else INLINE_S):
                 return compute(rows)
             return await loop.run_in_executor(worker, compute, rows)
 
