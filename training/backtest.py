@@ -19,7 +19,7 @@ from training.moments import Replay
 from training.publish import description, write_artifact
 from training.scores import month_scores, seasonal_scale
 
-SINGLE_MODELS = (*members(), "Ensemble")
+MODELS = (*members(), "Ensemble")
 
 
 def backtest(known: Known, origins: list[pd.Timestamp], replayed: Replay, tuned: Tuned, recipe: Recipe) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def backtest(known: Known, origins: list[pd.Timestamp], replayed: Replay, tuned:
 
 def ask_at(model: LoadModel, known: Known, origin: pd.Timestamp) -> pd.DataFrame:
     """Every model type asked at one origin, and the profile alone; also with the weather that came, a diagnostic."""
-    rows = [_scored(model, known, origin, model_type=name, weather="climatology") for name in SINGLE_MODELS]
+    rows = [_scored(model, known, origin, model_type=name, weather="climatology") for name in MODELS]
     month = pd.date_range(origin + pd.Timedelta(days=1), origin + pd.offsets.MonthEnd(1))
     came = known.days[WEATHER].reindex(month)
     if came["temperature"].notna().all():

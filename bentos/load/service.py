@@ -55,8 +55,10 @@ class LoadService:
                 if folder != self.folder:
                     self.folder = folder
                     await self.hosting.load(await asyncio.to_thread(open_model, folder))
-            except (ArtifactError, OSError) as broken:
+            except ArtifactError as broken:
                 log.error("the registry's current version is not loaded: %s", broken)
+            except Exception:
+                log.exception("the registry's current version is not loaded")
 
     @bentoml.api(route="/forecast")
     async def forecast(self, question: Question, /) -> Answer:

@@ -102,16 +102,15 @@ class Hosting:
 
     def find(self, name: str, version: str | None = None) -> Hosted:
         """Raises ``Refused`` 404."""
-        wanted = version or self._current.get(name, "")
-        hosted = self._hosted.get(name, {}).get(wanted)
+        hosted = self.look(name, version)
         if hosted is None:
             said = f"version {version!r} of {name!r}" if version else repr(name)
             raise Refused(404, "no_model", f"There is no model {said}. POST v2/repository/index lists what there is.")
         return hosted
 
-    def look(self, name: str) -> Hosted | None:
-        """The version of ``name`` that answers now, if there is one."""
-        return self._hosted.get(name, {}).get(self._current.get(name, ""))
+    def look(self, name: str, version: str | None = None) -> Hosted | None:
+        """The version of ``name`` that is asked for, else the one that answers now, if there is one."""
+        return self._hosted.get(name, {}).get(version or self._current.get(name, ""))
 
     @property
     def crowded(self) -> bool:
@@ -124,10 +123,6 @@ class Hosting:
 
     def names(self) -> list[str]:
         return sorted(self._current)
-
-    @property
-    def idle(self) -> bool:
-        return all(hosted.batcher.idle for versions in self._hosted.values() for hosted in versions.values())
 
     async def load(self, model: Servable) -> Hosted:
         """Measure the model's cost, then let it answer. A version that is there already just becomes current."""

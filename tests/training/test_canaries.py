@@ -12,7 +12,7 @@ from bentos.load.calendar import Region
 from bentos.load.known import WEATHER, Known, known_from_table
 from bentos.load.model import LoadModel
 from bentos.load.schema import Answer, Question
-from training.backtest import SINGLE_MODELS, ask_at, backtest, question_at, records
+from training.backtest import MODELS, ask_at, backtest, question_at, records
 from training.load import Recipe, fit, tune
 from training.moments import replay
 from training.publish import description, write_artifact
@@ -66,7 +66,7 @@ def test_noise_over_everything_after_the_origin_leaves_the_forecast_as_it_was(mo
     forecasts = {
         q.model_type: found for _, q, found in asked if found.origin == ORIGIN.date() and q.weather != "actual"
     }
-    assert set(forecasts) == set(SINGLE_MODELS)
+    assert set(forecasts) == set(MODELS)
     for name, found in forecasts.items():
         question = question_at(victoria, ORIGIN, model_type=name)
         assert question == question_at(noisy, ORIGIN, model_type=name)
