@@ -22,7 +22,7 @@ up: export FOREWATT_INFERENCE_URL ?= http://127.0.0.1:$(or $(FOREWATT_INFERENCE_
 up: .venv/up ## install and start everything on loopback; Ctrl-C stops it
 	@mkdir -p -m 700 $(FOREWATT_DATA) && mkdir -p $(BENTOML_HOME)
 	@python -m bentos.load.sample $(FOREWATT_DATA)/uploads/power_data.csv
-	@python -m gateway.greeting $$$$ & exec honcho start
+	@python -m gateway.greeting $$$$ & exec python -m gateway.up
 
 test: .venv/dev ## install and run all tests
 	@mkdir -p $(BENTOML_HOME)

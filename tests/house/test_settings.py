@@ -9,7 +9,7 @@ import pytest
 
 NAME = re.compile(r"\bFOREWATT_[A-Z][A-Z_]*[A-Z]")
 ROW = re.compile(r"^\| `(FOREWATT_\w+)` \| `([^`]*)` \| (.+) \|$", re.MULTILINE)
-MAKING = ("Makefile", "Procfile", ".ci", "deploy")
+MAKING = ("Makefile", ".ci", "deploy")
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,10 @@ def test_the_documented_defaults_are_those_of_the_servers(documented, settings, 
     )
 
 
-def test_make_and_the_procfile_have_the_documented_defaults(documented, root):
+def test_make_has_the_documented_defaults(documented, root):
     made = (root / "Makefile").read_text()
     ports = dict(documented)["FOREWATT_INFERENCE_PORT"]
     assert f"$(or $(FOREWATT_INFERENCE_PORT),{ports})" in made
-    assert f"${{FOREWATT_INFERENCE_PORT:-{ports}}}" in (root / "Procfile").read_text()
+    assert f'"FOREWATT_INFERENCE_PORT", "{ports}"' in (root / "gateway" / "up.py").read_text()
     for name in ("FOREWATT_DATA", "FOREWATT_SHARED"):
         assert f"export {name} ?= {dict(documented)[name]}\n" in made

@@ -7,7 +7,7 @@ from pathlib import Path
 
 CUSTOMERS = {"README.md", "pyproject.toml", "bentofile.yaml", "service.py", "bentos", "training", "loadtests", "tests"}
 OURS = {"gateway", "forewatt", "console", "deploy", "docs"}
-GROUND = {"CHANGELOG.md", "LICENSE", "Makefile", "Procfile", "constraints.txt"}
+GROUND = {"CHANGELOG.md", "LICENSE", "Makefile", "constraints.txt"}
 BANNED = {"utils", "helpers", "common", "core", "base", "manager", "processor", "handler", "data", "info"}
 HEAVY = ("numpy", "pandas", "onnxruntime", "sklearn", "torch", "bentoml", "scipy")
 
