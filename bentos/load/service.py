@@ -18,7 +18,7 @@ from bentos.load.model import NAME, LoadModel, Prepared
 from bentos.load.repository import LoadRepository, open_model, stored_tag
 from bentos.load.schema import Answer, Question
 from bentos.serving.bento import HotService
-from bentos.serving.hosting import Hosting
+from bentos.serving.hosting import Hosting, whole
 from bentos.serving.messages import Reply, Request, timings
 from bentos.serving.metrics import exposition
 from bentos.serving.problems import Refused
@@ -70,12 +70,13 @@ class LoadService:
         if request.method != "POST":
             raise Refused(405, "wrong_method", "Send POST.")
         hosted = self.hosting.find(NAME)
+        hosted.batcher.check(request.deadline)  # before any work is put into it
         model = cast(LoadModel, hosted.model)
         prepared = await asyncio.to_thread(_prepare, model, request.body)
         if not len(prepared.rows):  # too short a history for the model
             return Reply(200, await asyncio.to_thread(_finish, model, prepared, []))
-        results, served = await hosted.predict(prepared.rows, request.deadline)
-        answer = await asyncio.to_thread(_finish, model, prepared, results)
+        served = await hosted.predict(prepared.rows, request.deadline)
+        answer = await asyncio.to_thread(_finish, model, prepared, whole(served.results))
         return Reply(200, answer, headers=[(b"server-timing", timings(served))])
 
     @property

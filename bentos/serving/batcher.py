@@ -11,7 +11,7 @@ import math
 import time
 from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bentos.serving.arrivals import Arrivals
@@ -24,17 +24,18 @@ Result = TypeVar("Result")
 
 
 @dataclass(slots=True, eq=False)
-class _Ticket(Generic[Row, Result]):
+class Ticket(Generic[Row, Result]):
     """One caller's rows on their way through."""
 
     deadline: float
     rows: Sequence[Row]
     size: int
     arrived: float
-    answer: asyncio.Future[Served[Result]] = field(repr=False)
+    done: Callable[[Served[Result] | Shed], None]
     queued: bool = True
+    withdrawn: bool = False
 
-    def __lt__(self, other: _Ticket[Row, Result]) -> bool:
+    def __lt__(self, other: Ticket[Row, Result]) -> bool:
         return self.deadline < other.deadline
 
 
@@ -57,7 +58,7 @@ class Batcher(Generic[Row, Result]):
         self._predict = predict
         self._observer: Observer = observer or Unobserved()
         self._loop, self._clock = asyncio.get_running_loop(), clock  # uvloop's own clock knows milliseconds only
-        self._queue: list[_Ticket[Row, Result]] = []  # earliest deadline first
+        self._queue: list[Ticket[Row, Result]] = []  # earliest deadline first
         self._rows = self._bytes = 0  # waiting
         self._running: set[asyncio.Task[None]] = set()  # one, or one and the next
         self._owed_s = 0.0  # what they should cost
@@ -73,32 +74,50 @@ class Batcher(Generic[Row, Result]):
         return self._rows
 
     @property
+    def crowded(self) -> bool:
+        """Whether more waits than the next batch holds: only then is a refusal likely."""
+        return self._rows >= self.limits.batch_rows
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
         return not self._running and not self._queue
 
     async def submit(self, rows: Sequence[Row], deadline: float, size: int = 0) -> Served[Result]:
-        """The results of ``rows``, by ``deadline`` on the batcher's clock; ``size`` is what they weigh in bytes.
+        """As ``enqueue``, for a task: cancelling it takes the rows out of the queue."""
+        answer: asyncio.Future[Served[Result]] = self._loop.create_future()
+        ticket = self.enqueue(rows, deadline, size, lambda outcome: _settle(answer, outcome))
+        try:
+            return await answer
+        finally:
+            self.withdraw(ticket)
 
-        Raises ``Shed``: at once where deadline or bounds cannot be kept, later where that became certain. Cancelling
-        takes the rows out of the queue. Raises ``ValueError`` for no rows or more than a batch holds.
+    def enqueue(
+        self, rows: Sequence[Row], deadline: float, size: int, done: Callable[[Served[Result] | Shed], None]
+    ) -> Ticket[Row, Result]:
+        """Let ``done`` have the results of ``rows`` by ``deadline`` on the batcher's clock; ``size`` is their bytes.
+
+        It gets a ``Shed`` where keeping the deadline became impossible. Raises ``Shed`` where it is so already or the
+        bounds do not hold, and ``ValueError`` for no rows or more than a batch holds.
         """
         if not 0 < len(rows) <= self.limits.batch_rows:
             raise ValueError(f"{len(rows)} rows are no batch; give 1 to {self.limits.batch_rows}.")
         now = self._clock()
         self._arrivals.note(now)
         self._admit(len(rows), size, deadline, now)
-        ticket: _Ticket[Row, Result] = _Ticket(deadline, rows, size, now, self._loop.create_future())
+        ticket: Ticket[Row, Result] = Ticket(deadline, rows, size, now, done)
         self._enter(ticket)
         if self._waking is None and self._may_start():
             # Not at once: what else this turn of the loop has to bring goes into the same batch.
             self._waking = self._loop.call_soon(self._dispatch)
-        try:
-            return await ticket.answer
-        finally:
-            if ticket.queued:  # cancelled; what runs already runs on, and finds nobody
-                self._queue.remove(ticket)
-                self._leave(ticket)
+        return ticket
+
+    def withdraw(self, ticket: Ticket[Row, Result]) -> None:
+        """Nobody waits for it any more: it leaves the queue. What runs already runs on, and finds nobody."""
+        ticket.withdrawn = True
+        if ticket.queued:
+            self._queue.remove(ticket)
+            self._leave(ticket)
 
     def check(self, deadline: float) -> None:
         """Raises ``Shed`` where not even one row would be admitted now: asked before work is put into a request."""
@@ -134,12 +153,12 @@ class Batcher(Generic[Row, Result]):
         self._observer.shed(reason)
         raise Shed(reason, retry_after_s)
 
-    def _enter(self, ticket: _Ticket[Row, Result]) -> None:
+    def _enter(self, ticket: Ticket[Row, Result]) -> None:
         insort(self._queue, ticket)
         self._rows += len(ticket.rows)
         self._bytes += ticket.size
 
-    def _leave(self, ticket: _Ticket[Row, Result]) -> None:
+    def _leave(self, ticket: Ticket[Row, Result]) -> None:
         ticket.queued = False
         self._rows -= len(ticket.rows)
         self._bytes -= ticket.size
@@ -192,7 +211,7 @@ class Batcher(Generic[Row, Result]):
             self._lingering.cancel()
             self._lingering = None
 
-    def _take(self, now: float) -> list[_Ticket[Row, Result]]:
+    def _take(self, now: float) -> list[Ticket[Row, Result]]:
         """The next batch, out of the queue; what cannot be in time any more is shed before it costs anything.
 
         A full batch may end too late for its most urgent rows. They get a smaller one where all others can wait for the
@@ -213,13 +232,13 @@ class Batcher(Generic[Row, Result]):
             self._leave(ticket)
         return batch
 
-    def _others_can_wait(self, safe: list[_Ticket[Row, Result]], full: list[_Ticket[Row, Result]], now: float) -> bool:
+    def _others_can_wait(self, safe: list[Ticket[Row, Result]], full: list[Ticket[Row, Result]], now: float) -> bool:
         """Whether all that waits fits into the batch ``safe`` and one more, in time."""
         first, second = _count(safe), _count(full) - _count(safe)
         both_end = now + self.cost.of(first) + self.cost.of(second)
         return self._rows <= self.limits.batch_rows and both_end <= full[len(safe)].deadline
 
-    def _prefix(self, deadline: float | None, now: float) -> list[_Ticket[Row, Result]]:
+    def _prefix(self, deadline: float | None, now: float) -> list[Ticket[Row, Result]]:
         """As many of the first tickets as fit into a batch that ends by ``deadline``, if one is given."""
         rows = 0
         for n, ticket in enumerate(self._queue):
@@ -228,14 +247,13 @@ class Batcher(Generic[Row, Result]):
                 return self._queue[:n]
         return self._queue[:]
 
-    def _drop(self, ticket: _Ticket[Row, Result]) -> None:
+    def _drop(self, ticket: Ticket[Row, Result]) -> None:
         if ticket.queued:
             self._leave(ticket)
         self._observer.shed("deadline")
-        if not ticket.answer.done():
-            ticket.answer.set_exception(Shed("deadline", self.cost.of(self.limits.batch_rows)))
+        self._loop.call_soon(self._tell, ticket, Shed("deadline", self.cost.of(self.limits.batch_rows)))
 
-    async def _run(self, batch: list[_Ticket[Row, Result]], handed_over: float) -> None:
+    async def _run(self, batch: list[Ticket[Row, Result]], handed_over: float) -> None:
         """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
         results: list[Result | RowError] = []
         calls = 0
@@ -248,28 +266,47 @@ class Batcher(Generic[Row, Result]):
             self._running.discard(asyncio.current_task())
             self._owed_s -= self.cost.of(_count(batch))
             self._free_at = self._idle_since + self._owed_s  # anew from each end, or small delays would add up
-            self._dispatch()  # first: the worker computes while these answers are written
+            self._dispatch()
             if results:
                 self._observer.computed(len(results), self._idle_since - started, calls)
-            self._deliver(batch, results, started, idle_since)
+            # Behind the next batch's task, so that the worker computes while these answers are written.
+            self._loop.call_soon(self._deliver, batch, results, started, idle_since, self._idle_since - started)
 
     def _deliver(
-        self, batch: list[_Ticket[Row, Result]], results: list[Result | RowError], started: float, idle_since: float
+        self,
+        batch: list[Ticket[Row, Result]],
+        results: list[Result | RowError],
+        started: float,
+        idle_since: float,
+        seconds: float,
     ) -> None:
-        first, seconds = 0, self._idle_since - started
+        first = 0
         for ticket in batch:
             own = results[first : first + len(ticket.rows)]
             first += len(ticket.rows)
             waited = started - ticket.arrived
             lingered = min(waited, started - idle_since)
             self._observer.waited(waited)
-            if ticket.answer.done():
-                continue  # its caller has gone
-            if own:
-                ticket.answer.set_result(Served(own, waited - lingered, lingered, seconds, len(results)))
-            else:
-                ticket.answer.set_exception(Shed("stopped", 1.0))
+            timed = Served(own, waited - lingered, lingered, seconds, len(results))
+            self._tell(ticket, timed if own else Shed("stopped", 1.0))
+
+    def _tell(self, ticket: Ticket[Row, Result], outcome: Served[Result] | Shed) -> None:
+        """Whatever a caller makes of his outcome, the others get theirs."""
+        if not ticket.withdrawn:
+            try:
+                ticket.done(outcome)
+            except Exception as failure:
+                self._loop.call_exception_handler({"message": "An answer was not taken.", "exception": failure})
 
 
-def _count(tickets: Sequence[_Ticket[Row, Result]]) -> int:
+def _settle(answer: asyncio.Future[Served[Result]], outcome: Served[Result] | Shed) -> None:
+    if answer.done():
+        return  # cancelled
+    if isinstance(outcome, Shed):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
+
+
+def _count(tickets: Sequence[Ticket[Row, Result]]) -> int:
     return sum(len(ticket.rows) for ticket in tickets)

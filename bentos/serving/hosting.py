@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bentos.serving.batcher import Batcher
-from bentos.serving.contract import Limits, Served
+from bentos.serving.batcher import Batcher, Ticket
+from bentos.serving.contract import Limits, Served, Shed
 from bentos.serving.cost import Cost, measure_cost
 from bentos.serving.isolation import RowError
 from bentos.serving.metrics import COUNTS, Counted
@@ -58,23 +58,25 @@ class Hosted:
     model: Servable
     batcher: Batcher[Array, Outputs]
 
-    async def predict(self, rows: Array, deadline: float) -> tuple[list[Outputs], Served[Outputs]]:
-        """Outputs by row for ``rows`` [N, …], and the timings of the slowest batch.
+    def enqueue(
+        self, rows: Array, deadline: float, done: Callable[[Served[Outputs] | Shed], None]
+    ) -> Ticket[Array, Outputs]:
+        """Hand ``done`` the outputs of ``rows`` [N, …], which fit into one batch. Raises ``Shed``."""
+        return self.batcher.enqueue(list(rows), deadline, rows.nbytes, done)
 
-        Raises ``Shed``, and ``Refused`` 500 naming the rows on which the model failed.
-        """
+    async def predict(self, rows: Array, deadline: float) -> Served[Outputs]:
+        """Outputs by row for any number of ``rows`` [N, …], and the timings of the slowest batch. Raises ``Shed``."""
         most = self.batcher.limits.batch_rows
         if len(rows) <= most:
-            served = await self.batcher.submit(list(rows), deadline, rows.nbytes)
-            return _whole(served.results), served
+            return await self.batcher.submit(list(rows), deadline, rows.nbytes)
         chunks = [rows[first : first + most] for first in range(0, len(rows), most)]
         parts = await _all_or_none([self.batcher.submit(list(chunk), deadline, chunk.nbytes) for chunk in chunks])
         slowest = max(parts, key=lambda part: part.queued_s + part.compute_s)
-        return _whole([result for part in parts for result in part.results]), slowest
+        return replace(slowest, results=[result for part in parts for result in part.results])
 
 
-def _whole(results: list[Outputs | RowError]) -> list[Outputs]:
-    """All rows or none: the protocol has no place for half an answer."""
+def whole(results: list[Outputs | RowError]) -> list[Outputs]:
+    """All rows or none, since the protocol has no place for half an answer. Raises ``Refused`` 500 naming the bad."""
     failed = [(n, result) for n, result in enumerate(results) if isinstance(result, RowError)]
     if failed:
         errors = [{"row": n, "message": str(error)} for n, error in failed[:50]]
@@ -111,12 +113,6 @@ class Hosting:
     def look(self, name: str, version: str | None = None) -> Hosted | None:
         """The version of ``name`` that is asked for, else the one that answers now, if there is one."""
         return self._hosted.get(name, {}).get(version or self._current.get(name, ""))
-
-    @property
-    def crowded(self) -> bool:
-        """Whether more waits than the next batch holds: only then is a refusal likely."""
-        most = self.limits.batch_rows
-        return any(h.batcher.waiting_rows >= most for versions in self._hosted.values() for h in versions.values())
 
     def versions(self, name: str) -> list[str]:
         return sorted(self._hosted.get(name, {}))

@@ -6,23 +6,19 @@ https://github.com/kserve/open-inference-protocol; errors carry both the protoco
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.metadata import version as installed
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 import orjson
 
-from bentos.serving.hosting import Array, Hosted, Hosting, Servable
-from bentos.serving.messages import JSON, OCTETS, Reply, Request, timings
+from bentos.serving.hosting import Hosting, Servable
+from bentos.serving.inference import answered, understood
+from bentos.serving.messages import JSON, Reply, Request
 from bentos.serving.problems import Refused
-from bentos.serving.tensors import DTYPES, TensorSpec, parse, render
 
-JSON_LENGTH = b"inference-header-content-length"
 EXTENSIONS = ["binary_tensor_data", "model_repository", "model_repository(unload_dependents)"]
-MAX_ROWS = 4096  # of one request; a caller with more sends more requests
 
 
 class Repository(Protocol):
@@ -107,18 +103,8 @@ class OpenInference:
     async def _infer(self, request: Request, name: str, version: str | None) -> Reply:
         hosted = self._hosting.find(name, version)
         hosted.batcher.check(request.deadline)
-        asked = parse(request.body, _json_length(request))
-        rows = _rows(asked.inputs, hosted.model.input)
-        specs = _wanted(asked.outputs, hosted.model.outputs)
-        results, served = await hosted.predict(rows, request.deadline)
-        head = {"model_name": name, "model_version": hosted.model.version}
-        if asked.id is not None:
-            head["id"] = asked.id
-        body, json_length = render(head, _stacked(results, hosted, specs), specs, asked)
-        headers = [(b"server-timing", timings(served))]
-        if json_length is None:
-            return Reply(200, body, JSON, headers)
-        return Reply(200, body, OCTETS, [*headers, (JSON_LENGTH, str(json_length).encode())])
+        question = understood(hosted, request.headers, request.body)
+        return answered(question, await hosted.predict(question.rows, request.deadline))
 
     def _index(self) -> Reply:
         loaded = {(name, version) for name in self._hosting.names() for version in self._hosting.versions(name)}
@@ -150,15 +136,6 @@ def _no_path(request: Request) -> Refused:
     return Refused(404, "no_path", f"There is no {request.path[:200]}. GET /v2 says what this server speaks.")
 
 
-def _json_length(request: Request) -> int | None:
-    said = request.headers.get(JSON_LENGTH)
-    if said is None:
-        return None
-    if not said.isdigit() or int(said) > len(request.body):
-        raise Refused(400, "bad_length", "Inference-Header-Content-Length must be the length of the JSON part.")
-    return int(said)
-
-
 def _version_wanted(request: Request) -> str | None:
     if not request.body.strip():
         return None
@@ -168,49 +145,3 @@ def _version_wanted(request: Request) -> str | None:
     except (orjson.JSONDecodeError, AttributeError):
         raise Refused(400, "not_json", 'Send nothing, or {"parameters": {"version": "…"}}.') from None
     return None if found is None else str(found)
-
-
-def _rows(inputs: dict[str, Array], spec: TensorSpec) -> Array:
-    """The model's input [rows, …] in its own datatype. Raises ``Refused`` where it does not fit."""
-    if set(inputs) != {spec.name}:
-        raise Refused(400, "wrong_inputs", f"The model has one input, {spec.name!r}; the request has {sorted(inputs)}.")
-    array = inputs[spec.name]
-    if not len(array) or not _fits(array.shape, spec.shape):
-        raise Refused(
-            400, "wrong_shape", f"{spec.name!r} must have the shape {list(spec.shape)}, not {list(array.shape)}."
-        )
-    if len(array) > MAX_ROWS:
-        raise Refused(413, "too_many_rows", f"{len(array)} rows in one request; send at most {MAX_ROWS}.")
-    wanted = DTYPES[spec.datatype]
-    if array.dtype != wanted:
-        if not np.can_cast(array.dtype, wanted, "safe"):
-            raise Refused(400, "wrong_datatype", f"{spec.name!r} must be {spec.datatype}, or what fits into it.")
-        array = array.astype(wanted)
-    # The sum of finite numbers is finite, or so large that each must be looked at.
-    if not math.isfinite(np.add.reduce(array, axis=None)) and not np.isfinite(array).all():
-        raise Refused(400, "not_finite", f"{spec.name!r} has a value that is no finite number.")
-    return array
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    if shape[1:] == wanted[1:]:  # nearly always; the first dimension is rows
-        return True
-    return len(shape) == len(wanted) and all(n in (-1, m) for n, m in zip(wanted, shape, strict=True))
-
-
-def _wanted(names: list[str] | None, specs: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
-    if names is None:
-        return specs
-    by_name = {spec.name: spec for spec in specs}
-    unknown = [name for name in names if name not in by_name]
-    if unknown:
-        raise Refused(400, "no_output", f"There is no output {unknown[0]!r}; there are {', '.join(by_name)}.")
-    return [by_name[name] for name in names]
-
-
-def _stacked(results: Sequence[Any], hosted: Hosted, wanted: Sequence[TensorSpec]) -> dict[str, Array]:
-    places = {spec.name: place for place, spec in enumerate(hosted.model.outputs)}
-    return {
-        spec.name: np.asarray([result[places[spec.name]] for result in results], DTYPES[spec.datatype])
-        for spec in wanted
-    }

@@ -1,80 +1,169 @@
-"""Refusing an inference before HTTP is parsed: under overload a refusal must cost a fraction of an answer.
+"""The short way of an inference through uvicorn's HTTP: no task, no ASGI messages, one write.
 
-At ten times a model's capacity nine requests of ten are refused. If each costs what uvicorn and ASGI cost, refusing is
-all the server still does, and what it has accepted comes too late. Only whole, ordinary requests are looked at here;
-everything else, and everything that may be admitted, goes uvicorn's way and is judged again.
+uvicorn and ASGI cost more than a batched row of a forest; and at ten times a model's capacity, where nine requests of
+ten are refused, refusing would be all the server still does. Only whole, ordinary requests go the short way. Everything
+else is uvicorn's, and is answered in the same words.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from bentos.serving.contract import Shed
-from bentos.serving.hosting import Hosting
-from bentos.serving.messages import PROBLEM
-from bentos.serving.problems import Refused, from_shed, new_trace_id
+from bentos.serving.batcher import Ticket
+from bentos.serving.contract import Served, Shed
+from bentos.serving.heads import Head, Heads, repeated, trace_id
+from bentos.serving.hosting import Array, Hosted, Hosting, Outputs
+from bentos.serving.inference import Question, answered, understood
+from bentos.serving.messages import PROBLEM, Reply
+from bentos.serving.problems import Headers, Refused, from_shed
 
-START, END = b"POST /v2/models/", b"/infer HTTP/1.1\r\n"
-LENGTH, DEADLINE = b"\r\ncontent-length: ", b"\r\nx-forewatt-deadline-ms: "
-HEAD = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b: %b\r\n\r\n%b"
-# What a plain refusal would leave out; such a request takes the long way.
-UNUSUAL = (
-    b"\r\ntraceparent:",
-    b"\r\nx-request-id:",
-    b"\r\nconnection: close",
-    b"\r\nexpect:",
-    b"\r\ntransfer-encoding:",
-)
+log = logging.getLogger("forewatt.serving")
+
+START, HEAD_END, LONGEST_HEAD = b"POST /v2/models/", b"\r\n\r\n", 8192
 
 
-class Gate:
-    """Says of the bytes of a request whether it is refused, and with which bytes."""
+class ShortWay:
+    """Recognises the bytes of a whole inference; knows none until models are loaded."""
 
     def __init__(self) -> None:
-        self.hosting: Hosting | None = None
-        self.default_deadline_s = 10.0
+        self.hosting = Hosting()
+        self.heads: Heads | None = None
 
-    def refusal(self, data: bytes) -> bytes | None:
-        """``None`` for whatever is not surely one whole inference that cannot be admitted."""
-        if self.hosting is None or not self.hosting.crowded or not data.startswith(START):
+    def open(self, hosting: Hosting, heads: Heads) -> None:
+        """From now on inferences may come."""
+        self.hosting, self.heads = hosting, heads
+
+    def recognised(self, data: bytes) -> tuple[Head, Hosted, bytes] | None:
+        """The head, the model it asks and the body; ``None`` for whatever is not surely one whole inference."""
+        if self.heads is None or not data.startswith(START):
             return None
-        line = data.find(b"\r\n") + 2
-        head_end = data.find(b"\r\n\r\n")
-        if not data.endswith(END, 0, line) or head_end < 0:
+        end = data.find(HEAD_END, 0, LONGEST_HEAD) + len(HEAD_END)
+        if end < len(HEAD_END):
             return None
-        head = data[:head_end].lower() + b"\r\n"
-        length, deadline = _number(head, LENGTH), _number(head, DEADLINE)
-        if length is None or len(data) != head_end + 4 + length or any(word in head for word in UNUSUAL):
+        head = self.heads.read(data[:end])
+        if head is None or len(data) != end + head.length:
             return None
-        hosted = self.hosting.look(data[len(START) : line - len(END)].decode("latin-1"))
-        if hosted is None or deadline == 0:
-            return None
-        within = self.default_deadline_s if deadline is None else deadline / 1000
-        try:
-            hosted.batcher.check(time.monotonic() + within)
-        except Shed as shed:
-            return _written(from_shed(shed))
-        return None
+        hosted = self.hosting.look(head.model, head.version)
+        return (head, hosted, data[end:]) if hosted else None
 
 
-GATE = Gate()  # of this process: uvicorn makes its protocols itself
+SHORT_WAY = ShortWay()  # of this process: uvicorn makes its protocols itself
 
 
-class GatedProtocol(HttpToolsProtocol):
-    """uvicorn's, with the gate before its parser."""
+class HotProtocol(HttpToolsProtocol):
+    """uvicorn's, one for each connection, with the short way before its parser."""
 
-    _in_message = False
+    _in_message = False  # of uvicorn's
+    _head: Head
+    _question: Question
+    _ticket: Ticket[Array, Outputs] | None = None  # of the inference in flight
+    _held = b""  # what came meanwhile
+    _leaving = False
+    _last = 0.0  # when an inference was answered
 
     def data_received(self, data: bytes) -> None:
         """Bytes from a caller."""
-        waiting = self.cycle is not None and not self.cycle.response_complete
-        if not self._in_message and not waiting and (refusal := GATE.refusal(data)) is not None:
-            self.transport.write(refusal)
-            return
-        super().data_received(data)
+        if self._ticket is not None:
+            self._held += data
+            self.flow.pause_reading()
+        elif self._uvicorns_turn() or (recognised := SHORT_WAY.recognised(data)) is None:
+            super().data_received(data)
+        else:
+            self._infer(*recognised, data)
+
+    def _uvicorns_turn(self) -> bool:
+        return self._in_message or (self.cycle is not None and not self.cycle.response_complete)
+
+    def _infer(self, head: Head, hosted: Hosted, body: bytes, data: bytes) -> None:
+        deadline = time.monotonic() + head.within_s
+        self._head = head
+        try:
+            if hosted.batcher.crowded:
+                hosted.batcher.check(deadline)
+            question = self._question = understood(hosted, head.headers, body)
+            if len(question.rows) > hosted.batcher.limits.batch_rows:
+                super().data_received(data)
+            else:
+                self._ticket = hosted.enqueue(question.rows, deadline, self._answer)
+        except (Shed, Refused) as refused:
+            self._respond(self._problem(refused))
+
+    def _answer(self, outcome: Served[Outputs] | Shed) -> None:
+        self._ticket = None
+        try:
+            if isinstance(outcome, Shed):
+                raise outcome
+            reply = answered(self._question, outcome)
+        except (Shed, Refused) as refused:
+            reply = self._problem(refused)
+        except Exception:
+            log.exception("an inference of %s failed", self._head.model)
+            reply = self._problem(Refused(500, "internal", "Something failed here. It is in the server's log."))
+        self._respond(reply)
+        if self._held:
+            data, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.data_received(data)
+
+    def _problem(self, failure: Shed | Refused) -> Reply:
+        refused = from_shed(failure) if isinstance(failure, Shed) else failure
+        return Reply(refused.status, refused.body(trace_id(self._head.headers)), PROBLEM, refused.headers)
+
+    def _respond(self, reply: Reply) -> None:
+        last: Headers = [(b"connection", b"close")] if self._leaving else []
+        headers = (*self.server_state.default_headers, *reply.headers, *repeated(self._head.headers), *last)
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        size = len(reply.body)
+        self.transport.write(
+            b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b"
+            % (STATUS_LINE[reply.status], reply.content_type, size, lines, reply.body)
+        )
+        self.server_state.total_requests += 1
+        self._last = time.monotonic()
+        if self._leaving:
+            self.transport.close()
+        elif self.timeout_keep_alive_task is None:
+            self._close_after(self.timeout_keep_alive)
+
+    def _close_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a quiet connection; one timer serves many inferences, since setting one for each costs more."""
+        quiet_s = time.monotonic() - self._last
+        if self._ticket is not None:
+            self._close_after(self.timeout_keep_alive)
+        elif quiet_s < self.timeout_keep_alive:
+            self._close_after(self.timeout_keep_alive - quiet_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def connection_lost(self, failure: Exception | None) -> None:
+        """The caller has gone, and what he asked leaves the queue."""
+        if self._ticket is not None:
+            self._question.hosted.batcher.withdraw(self._ticket)
+        super().connection_lost(failure)
+
+    def shutdown(self) -> None:
+        """The server stops: what is in flight is answered first."""
+        if self._ticket is None:
+            super().shutdown()
+        else:
+            self._leaving = True
+
+    def pause_writing(self) -> None:
+        """Who does not read his answers is not read either."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """He has read them."""
+        super().resume_writing()
+        self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
         """httptools has seen the start of a request."""
@@ -92,18 +181,4 @@ def install() -> None:
     from uvicorn import config  # noqa: PLC0415 - a registry of names, read later
 
     protocols: dict[Any, str] = config.HTTP_PROTOCOLS
-    protocols["auto"] = f"{__name__}:{GatedProtocol.__name__}"
-
-
-def _number(head: bytes, name: bytes) -> int | None:
-    first = head.find(name)
-    if first < 0:
-        return None
-    digits = head[first + len(name) : head.find(b"\r\n", first + 2)].strip()
-    return int(digits) if digits.isdigit() and len(digits) < 10 else 0
-
-
-def _written(refused: Refused) -> bytes:
-    body = refused.body(new_trace_id())
-    name, value = refused.headers[0]
-    return HEAD % (PROBLEM, len(body), name, value, body)
+    protocols["auto"] = f"{__name__}:{HotProtocol.__name__}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import signal
 import sys
 import time
@@ -17,11 +16,12 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bentos.serving.contract import Limits, Shed
+from bentos.serving.heads import MAX_DEADLINE_MS, Heads, check_type, deadline_s, repeated, trace_id
 from bentos.serving.hosting import Hosting
-from bentos.serving.messages import JSON, OCTETS, PROBLEM, Reply, Request
+from bentos.serving.messages import PROBLEM, Reply, Request
 from bentos.serving.openinference import OpenInference, Repository
-from bentos.serving.problems import Headers, Refused, from_shed, new_trace_id
-from bentos.serving.protocol import GATE
+from bentos.serving.problems import Headers, Refused, from_shed
+from bentos.serving.protocol import SHORT_WAY
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,13 +31,10 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 log = logging.getLogger("forewatt.serving")
 
-DEADLINE, REQUEST_ID, TRACE = b"x-forewatt-deadline-ms", b"x-request-id", b"traceparent"
-TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-MAX_DEADLINE_MS = 60_000
 # A caller is watched for hanging up only when his answer takes longer: watching costs a task.
 WATCH_AFTER_S = 0.05
 # The model's thread must not wait long for the interpreter when it comes back from native code.
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.00002
 
 
 class Knobs(BaseSettings):
@@ -73,7 +70,7 @@ class Server:
     def open(self, hosting: Hosting, repository: Repository) -> None:
         """Everything is loaded: answer, and from now on leave in order when asked to stop."""
         self.prefixes["v2"] = OpenInference(hosting, repository, lambda: self.ready)
-        GATE.hosting, GATE.default_deadline_s = hosting, self.knobs.deadline_ms / 1000
+        SHORT_WAY.open(hosting, Heads(self.knobs.deadline_ms, self.knobs.body_limit_bytes))
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.collect()
         gc.freeze()  # a million objects of the libraries: looking through them again and again took half the time
@@ -108,8 +105,8 @@ class Server:
         loop = asyncio.get_running_loop()
         caller = _Caller(receive, loop)
         try:
-            deadline = time.monotonic() + _deadline_s(headers, self.knobs.deadline_ms)
-            _check_type(headers)
+            deadline = time.monotonic() + deadline_s(headers, self.knobs.deadline_ms)
+            check_type(headers)
             body = await _body(headers, receive, self.knobs.body_limit_bytes)
             caller.watch()
             reply = await handler(Request(scope["method"], scope["path"], headers, body, deadline))
@@ -157,23 +154,6 @@ class _Caller:
             self._request.cancel()
 
 
-def _deadline_s(headers: dict[bytes, bytes], default_ms: int) -> float:
-    said = headers.get(DEADLINE)
-    if said is None:
-        return default_ms / 1000
-    if not said.isdigit() or not 1 <= int(said[:9]) <= MAX_DEADLINE_MS:
-        raise Refused(
-            400, "bad_deadline", f"X-Forewatt-Deadline-Ms must be a whole number from 1 to {MAX_DEADLINE_MS}."
-        )
-    return int(said) / 1000
-
-
-def _check_type(headers: dict[bytes, bytes]) -> None:
-    kind = headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
-    if kind not in (JSON, OCTETS):
-        raise Refused(415, "wrong_type", "Send application/json, or application/octet-stream for binary tensors.")
-
-
 async def _body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
     declared = headers.get(b"content-length", b"")
     size = int(declared) if declared.isdigit() else 0
@@ -190,13 +170,7 @@ async def _body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> by
 
 
 def _problem(refused: Refused, headers: dict[bytes, bytes]) -> Reply:
-    return Reply(refused.status, refused.body(_trace_id(headers)), PROBLEM, refused.headers)
-
-
-def _trace_id(headers: dict[bytes, bytes]) -> str:
-    """The caller's (W3C Trace Context), or a new one."""
-    given = TRACEPARENT.fullmatch(headers.get(TRACE, b""))
-    return given[1].decode() if given else new_trace_id()
+    return Reply(refused.status, refused.body(trace_id(headers)), PROBLEM, refused.headers)
 
 
 async def _send(send: Send, reply: Reply, asked: dict[bytes, bytes] | None = None) -> None:
@@ -205,8 +179,6 @@ async def _send(send: Send, reply: Reply, asked: dict[bytes, bytes] | None = Non
         (b"content-length", str(len(reply.body)).encode()),
         *reply.headers,
     ]
-    for name in (REQUEST_ID, TRACE):
-        if asked and name in asked:
-            headers.append((name, asked[name][:128]))
+    headers += repeated(asked or {})
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

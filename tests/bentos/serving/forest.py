@@ -19,7 +19,7 @@ from sklearn.ensemble import RandomForestRegressor
 from bentos.serving.contract import Limits
 from bentos.serving.hosting import Hosting, Servable
 from bentos.serving.problems import Refused
-from bentos.serving.protocol import GatedProtocol
+from bentos.serving.protocol import HotProtocol
 from bentos.serving.server import Knobs, Server
 from bentos.serving.tensors import TensorSpec
 from training.export import trees_to_onnx
@@ -88,7 +88,7 @@ def serving(knobs: Knobs | None = None) -> Iterator[Running]:
         hosting = Hosting(server.knobs.limits or Limits())
         await hosting.load(Forest("1"))
         server.open(hosting, Shelf())
-        web = uvicorn.Server(uvicorn.Config(server, http=GatedProtocol, log_level="warning", lifespan="off"))
+        web = uvicorn.Server(uvicorn.Config(server, http=HotProtocol, log_level="warning", lifespan="off"))
         running.extend([hosting, web, asyncio.get_running_loop()])
         ready.set()
         await web.serve(sockets=[listening])
