@@ -55,6 +55,7 @@ class Batcher(Generic[Row, Result]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cost, self.limits = cost, limits or Limits()
+        self._whole_batch_s = cost.of(self.limits.batch_rows)
         self._predict = predict
         self._observer: Observer = observer or Unobserved()
         self._loop, self._clock = asyncio.get_running_loop(), clock  # uvloop's own clock knows milliseconds only
@@ -128,7 +129,9 @@ class Batcher(Generic[Row, Result]):
         limits = self.limits
         busy = max(self._free_at - now, 0.0) if self._running else 0.0
         if self._rows + rows > limits.queue_rows or self._bytes + size > limits.queue_bytes:
-            self._refuse("queue_full", busy + self.cost.of(limits.batch_rows))
+            self._refuse("queue_full", busy + self._whole_batch_s)
+        if self._rows + rows <= limits.batch_rows and now + self._with_safety(busy + self._whole_batch_s) <= deadline:
+            return  # as most are: it will be in the next batch, which costs no more than a whole one
         last = not self._queue or deadline >= self._queue[-1].deadline
         before = self._rows if last else sum(len(t.rows) for t in self._queue if t.deadline <= deadline)
         needed = self._until_done(busy, before + rows, self._arrivals.gap(now) if last else math.inf)
@@ -140,7 +143,7 @@ class Batcher(Generic[Row, Result]):
         """Seconds until the last of ``rows`` is done: whoever comes before his batch starts joins it."""
         most = self.limits.batch_rows
         full, rest = divmod(rows, most)
-        wait = busy + full * self.cost.of(most)
+        wait = busy + full * self._whole_batch_s
         if not rest:
             return wait
         joining = wait / gap if gap > 0 else most
@@ -154,7 +157,10 @@ class Batcher(Generic[Row, Result]):
         raise Shed(reason, retry_after_s)
 
     def _enter(self, ticket: Ticket[Row, Result]) -> None:
-        insort(self._queue, ticket)
+        if self._queue and ticket < self._queue[-1]:
+            insort(self._queue, ticket)
+        else:
+            self._queue.append(ticket)
         self._rows += len(ticket.rows)
         self._bytes += ticket.size
 
@@ -251,7 +257,7 @@ class Batcher(Generic[Row, Result]):
         if ticket.queued:
             self._leave(ticket)
         self._observer.shed("deadline")
-        self._loop.call_soon(self._tell, ticket, Shed("deadline", self.cost.of(self.limits.batch_rows)))
+        self._loop.call_soon(self._tell, ticket, Shed("deadline", self._whole_batch_s))
 
     async def _run(self, batch: list[Ticket[Row, Result]], handed_over: float) -> None:
         """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""

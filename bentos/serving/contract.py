@@ -33,7 +33,7 @@ class Limits:
     safety_s: float = 0.005
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Served(Generic[Result]):
     """A result or a ``RowError`` for each row, in order, and where the time went."""
 

@@ -55,13 +55,14 @@ def repeated(headers: dict[bytes, bytes]) -> Headers:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of an ordinary inference; ``length`` is its body's."""
+    """The head of an ordinary inference; ``length`` is its body's, ``repeated`` the lines that its answer repeats."""
 
     model: str
     version: str | None
     length: int
     within_s: float
     headers: dict[bytes, bytes]
+    repeated: bytes
 
 
 class Heads:
@@ -76,7 +77,7 @@ class Heads:
         if data in self._known:
             return self._known[data]
         head = self._parsed(data)
-        if head is None or not repeated(head.headers):
+        if head is None or not head.repeated:
             if len(self._known) >= KEPT:
                 self._known.clear()
             self._known[data] = head
@@ -104,7 +105,8 @@ class Heads:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, Refused):
             return None
         version = found[2].decode() if found[2] else None
-        return Head(found[1].decode(), version, int(length), within_s, said.headers)
+        again = b"".join([b"%b: %b\r\n" % header for header in repeated(said.headers)])
+        return Head(found[1].decode(), version, int(length), within_s, said.headers, again)
 
 
 class _Said:

@@ -61,7 +61,7 @@ def _json_length(headers: dict[bytes, bytes], body: bytes) -> int | None:
 
 def _rows(inputs: dict[str, Array], spec: TensorSpec) -> Array:
     """The model's input [rows, …] in its own datatype. Raises ``Refused`` where it does not fit."""
-    if set(inputs) != {spec.name}:
+    if len(inputs) != 1 or spec.name not in inputs:
         raise Refused(400, "wrong_inputs", f"The model has one input, {spec.name!r}; the request has {sorted(inputs)}.")
     array = inputs[spec.name]
     if not len(array) or not _fits(array.shape, spec.shape):
@@ -75,8 +75,8 @@ def _rows(inputs: dict[str, Array], spec: TensorSpec) -> Array:
         if not np.can_cast(array.dtype, wanted, "safe"):
             raise Refused(400, "wrong_datatype", f"{spec.name!r} must be {spec.datatype}, or what fits into it.")
         array = array.astype(wanted)
-    # The sum of finite numbers is finite, or so large that each must be looked at.
-    if not math.isfinite(np.add.reduce(array, axis=None)) and not np.isfinite(array).all():
+    # The sum of squares of finite numbers is finite, or so large that each must be looked at.
+    if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         raise Refused(400, "not_finite", f"{spec.name!r} has a value that is no finite number.")
     return array
 

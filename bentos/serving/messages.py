@@ -22,7 +22,7 @@ class Request:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """What goes back."""
 

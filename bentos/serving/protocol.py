@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bentos.serving.batcher import Ticket
 from bentos.serving.contract import Served, Shed
-from bentos.serving.heads import Head, Heads, repeated, trace_id
+from bentos.serving.heads import Head, Heads, trace_id
 from bentos.serving.hosting import Array, Hosted, Hosting, Outputs
 from bentos.serving.inference import Question, answered, understood
 from bentos.serving.messages import PROBLEM, Reply
@@ -32,6 +32,7 @@ class ShortWay:
     def __init__(self) -> None:
         self.hosting = Hosting()
         self.heads: Heads | None = None
+        self._standing: tuple[Headers, bytes] = ([], b"")
 
     def open(self, hosting: Hosting, heads: Heads) -> None:
         """From now on inferences may come."""
@@ -49,6 +50,12 @@ class ShortWay:
             return None
         hosted = self.hosting.look(head.model, head.version)
         return (head, hosted, data[end:]) if hosted else None
+
+    def standing(self, headers: Headers) -> bytes:
+        """uvicorn's own lines, such as the date, which it makes anew every second."""
+        if headers is not self._standing[0]:
+            self._standing = (headers, _lines(headers))
+        return self._standing[1]
 
 
 SHORT_WAY = ShortWay()  # of this process: uvicorn makes its protocols itself
@@ -114,14 +121,15 @@ class HotProtocol(HttpToolsProtocol):
         return Reply(refused.status, refused.body(trace_id(self._head.headers)), PROBLEM, refused.headers)
 
     def _respond(self, reply: Reply) -> None:
-        last: Headers = [(b"connection", b"close")] if self._leaving else []
-        headers = (*self.server_state.default_headers, *reply.headers, *repeated(self._head.headers), *last)
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        size = len(reply.body)
+        last = b"connection: close\r\n" if self._leaving else b""
+        always, more = SHORT_WAY.standing(self.server_state.default_headers), _lines(reply.headers)
         self.transport.write(
-            b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b"
-            % (STATUS_LINE[reply.status], reply.content_type, size, lines, reply.body)
-        )
+            b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b%b\r\n%b"
+            % (
+                STATUS_LINE[reply.status], always, reply.content_type, len(reply.body),
+                more, self._head.repeated, last, reply.body,
+            )
+        )  # fmt: skip
         self.server_state.total_requests += 1
         self._last = time.monotonic()
         if self._leaving:
@@ -174,6 +182,10 @@ class HotProtocol(HttpToolsProtocol):
         """httptools has seen its end."""
         self._in_message = False
         super().on_message_complete()
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def install() -> None:

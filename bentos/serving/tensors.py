@@ -25,6 +25,9 @@ DTYPES = {
 }  # fmt: skip
 # What JSON numbers may become; numpy alone would also take "1.5" and true for numbers.
 FROM_JSON = {"b": "b", "u": "iu", "i": "iu", "f": "iuf"}
+NOTHING = memoryview(b"")
+MAX_DIMENSIONS = 8
+WHOLE_NUMBERS = {int}  # and not bool, which is one of them to isinstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,14 @@ class TensorSpec:
         return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Inference:
     """A parsed request: arrays by input name, the outputs wanted (none: all), and which of them in binary."""
 
     id: str | None
     inputs: dict[str, Array]
     outputs: list[str] | None
-    binary: frozenset[str]
+    binary: set[str]
     all_binary: bool
 
 
@@ -60,7 +63,7 @@ def parse(body: bytes, json_length: int | None) -> Inference:
         raise Refused(
             400, "no_inputs", 'The body has no inputs. Send {"inputs": [{"name", "shape", "datatype", "data"}]}.'
         )
-    rest = memoryview(b"" if json_length is None else body)[json_length or 0 :]
+    rest = NOTHING if json_length is None else memoryview(body)[json_length:]
     inputs = {}
     for tensor in head["inputs"]:
         name, array, rest = _input(tensor, rest)
@@ -68,7 +71,7 @@ def parse(body: bytes, json_length: int | None) -> Inference:
     if len(rest):
         raise Refused(400, "binary_left", f"{len(rest)} bytes of binary data belong to no input.")
     wanted = _outputs(head.get("outputs"))
-    binary = frozenset(name for name, said in wanted.items() if said)
+    binary = {name for name, said in wanted.items() if said}
     return Inference(_id(head), inputs, list(wanted) or None, binary, bool(_parameters(head).get("binary_data_output")))
 
 
@@ -113,8 +116,9 @@ def _shape(tensor: dict[str, Any]) -> tuple[int, ...]:
     shape = tensor.get("shape")
     if (
         not isinstance(shape, list)
-        or not 0 < len(shape) <= 8
-        or not all(type(n) is int and 0 <= n < 2**31 for n in shape)
+        or not 0 < len(shape) <= MAX_DIMENSIONS
+        or set(map(type, shape)) != WHOLE_NUMBERS
+        or not 0 <= min(shape) <= max(shape) < 2**31
     ):
         raise Refused(400, "bad_shape", f"Input {tensor['name']!r}: the shape must be a list of whole numbers.")
     return tuple(shape)
