@@ -9,34 +9,25 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from bentos.serving.arrivals import Arrivals
 from bentos.serving.contract import Limits, Observer, Served, Shed, Unobserved
 from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError, isolate
+from bentos.serving.waiting import Ticket, Waiting, count
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
 
-@dataclass(slots=True, eq=False)
-class Ticket(Generic[Row, Result]):
-    """One caller's rows on their way through."""
+class _Span(NamedTuple):
+    """A batch's time: when the worker became free, when it began with this one, when it ended."""
 
-    deadline: float
-    rows: Sequence[Row]
-    size: int
-    arrived: float
-    done: Callable[[Served[Result] | Shed], None]
-    queued: bool = True
-    withdrawn: bool = False
-
-    def __lt__(self, other: Ticket[Row, Result]) -> bool:
-        return self.deadline < other.deadline
+    idle_since: float
+    started: float
+    ended: float
 
 
 class Batcher(Generic[Row, Result]):
@@ -44,6 +35,8 @@ class Batcher(Generic[Row, Result]):
 
     With more than a batch waiting, the next one is handed to ``predict`` while one still runs, so that the worker need
     not wait for the event loop between them: ``predict`` computes its calls one after another, in their order.
+    While nothing runs, ``at_once`` may compute a batch in the event loop that is not worth the way to a worker; it
+    answers ``None`` for any other.
     """
 
     def __init__(
@@ -57,10 +50,10 @@ class Batcher(Generic[Row, Result]):
         self.cost, self.limits = cost, limits or Limits()
         self._whole_batch_s = cost.of(self.limits.batch_rows)
         self._predict = predict
+        self.at_once: Callable[[Sequence[Row]], Sequence[Result] | None] = _never
         self._observer: Observer = observer or Unobserved()
         self._loop, self._clock = asyncio.get_running_loop(), clock  # uvloop's own clock knows milliseconds only
-        self._queue: list[Ticket[Row, Result]] = []  # earliest deadline first
-        self._rows = self._bytes = 0  # waiting
+        self._queue: Waiting[Row, Result] = Waiting()
         self._running: set[asyncio.Task[None]] = set()  # one, or one and the next
         self._owed_s = 0.0  # what they should cost
         self._free_at = 0.0  # when the last of them should end
@@ -72,12 +65,12 @@ class Batcher(Generic[Row, Result]):
     @property
     def waiting_rows(self) -> int:
         """Rows in the queue."""
-        return self._rows
+        return self._queue.rows
 
     @property
     def crowded(self) -> bool:
         """Whether more waits than the next batch holds: only then is a refusal likely."""
-        return self._rows >= self.limits.batch_rows
+        return self._queue.rows >= self.limits.batch_rows
 
     @property
     def idle(self) -> bool:
@@ -107,7 +100,7 @@ class Batcher(Generic[Row, Result]):
         self._arrivals.note(now)
         self._admit(len(rows), size, deadline, now)
         ticket: Ticket[Row, Result] = Ticket(deadline, rows, size, now, done)
-        self._enter(ticket)
+        self._queue.enter(ticket)
         if self._waking is None and self._may_start():
             # Not at once: what else this turn of the loop has to bring goes into the same batch.
             self._waking = self._loop.call_soon(self._dispatch)
@@ -118,7 +111,6 @@ class Batcher(Generic[Row, Result]):
         ticket.withdrawn = True
         if ticket.queued:
             self._queue.remove(ticket)
-            self._leave(ticket)
 
     def check(self, deadline: float) -> None:
         """Raises ``Shed`` where not even one row would be admitted now: asked before work is put into a request."""
@@ -128,12 +120,13 @@ class Batcher(Generic[Row, Result]):
         """Refuse what cannot be kept waiting, and what would not be answered in time if all goes as predicted."""
         limits = self.limits
         busy = max(self._free_at - now, 0.0) if self._running else 0.0
-        if self._rows + rows > limits.queue_rows or self._bytes + size > limits.queue_bytes:
+        waiting = self._queue.rows
+        if waiting + rows > limits.queue_rows or self._queue.bytes + size > limits.queue_bytes:
             self._refuse("queue_full", busy + self._whole_batch_s)
-        if self._rows + rows <= limits.batch_rows and now + self._with_safety(busy + self._whole_batch_s) <= deadline:
+        if waiting + rows <= limits.batch_rows and now + self._with_safety(busy + self._whole_batch_s) <= deadline:
             return  # as most are: it will be in the next batch, which costs no more than a whole one
-        last = not self._queue or deadline >= self._queue[-1].deadline
-        before = self._rows if last else sum(len(t.rows) for t in self._queue if t.deadline <= deadline)
+        last = self._queue.is_last(deadline)
+        before = waiting if last else self._queue.rows_until(deadline)
         needed = self._until_done(busy, before + rows, self._arrivals.gap(now) if last else math.inf)
         late = now + self._with_safety(needed) - deadline
         if late > 0:
@@ -156,19 +149,6 @@ class Batcher(Generic[Row, Result]):
         self._observer.shed(reason)
         raise Shed(reason, retry_after_s)
 
-    def _enter(self, ticket: Ticket[Row, Result]) -> None:
-        if self._queue and ticket < self._queue[-1]:
-            insort(self._queue, ticket)
-        else:
-            self._queue.append(ticket)
-        self._rows += len(ticket.rows)
-        self._bytes += ticket.size
-
-    def _leave(self, ticket: Ticket[Row, Result]) -> None:
-        ticket.queued = False
-        self._rows -= len(ticket.rows)
-        self._bytes -= ticket.size
-
     def _dispatch(self) -> None:
         """Start what may start, unless the worker is idle and waiting for more rows pays."""
         self._waking = None
@@ -181,8 +161,8 @@ class Batcher(Generic[Row, Result]):
             self._end_lingering()
             start = max(now, self._free_at) if self._running else now
             batch = self._take(start)
-            if batch:
-                seconds = self.cost.of(_count(batch))
+            if batch and not self._computed_at_once(batch, now):
+                seconds = self.cost.of(count(batch))
                 self._owed_s += seconds
                 self._free_at = start + seconds
                 self._running.add(self._loop.create_task(self._run(batch, now)))
@@ -190,7 +170,7 @@ class Batcher(Generic[Row, Result]):
     def _may_start(self) -> bool:
         """Something waits and the worker is idle, or a whole batch waits and nothing stands behind the running one."""
         return bool(self._queue) and (
-            not self._running or (len(self._running) == 1 and self._rows >= self.limits.batch_rows)
+            not self._running or (len(self._running) == 1 and self._queue.rows >= self.limits.batch_rows)
         )
 
     def _patience(self, now: float) -> float:
@@ -200,10 +180,10 @@ class Batcher(Generic[Row, Result]):
         the fixed cost of a batch of its own, less g. It pays while fixed > (k + 1) g + k per_row. A lone caller, who
         waits for an answer before asking again, has a gap above the fixed cost: lingering never delays him.
         """
-        k, gap = self._rows, self._arrivals.gap(now)
+        k, gap = self._queue.rows, self._arrivals.gap(now)
         if k >= self.limits.batch_rows or self.cost.fixed_s <= (k + 1) * gap + k * self.cost.per_row_s:
             return 0.0
-        slack = self._queue[0].deadline - now - self._with_safety(self.cost.of(k + 1))
+        slack = self._queue.first.deadline - now - self._with_safety(self.cost.of(k + 1))
         return min(2 * gap, slack)
 
     def _stop_lingering(self) -> None:
@@ -224,74 +204,72 @@ class Batcher(Generic[Row, Result]):
         next. Else they are given up, others take their places, and the batch is full: under overload small batches
         waste the worker and make everyone urgent.
         """
-        while self._queue and now + self.cost.of(len(self._queue[0].rows)) > self._queue[0].deadline:
-            self._drop(self._queue.pop(0))
-        batch = self._prefix(None, now)
-        if batch and batch[0].deadline < now + self.cost.of(_count(batch)):
-            safe = self._prefix(batch[0].deadline, now)
+        queue, cost, most = self._queue, self.cost, self.limits.batch_rows
+        while queue and now + cost.of(len(queue.first.rows)) > queue.first.deadline:
+            self._drop()
+        batch = queue.prefix(lambda rows: rows <= most)
+        if batch and (until := batch[0].deadline) < now + cost.of(count(batch)):
+            safe = queue.prefix(lambda rows: rows <= most and now + cost.of(rows) <= until)
             if not self._others_can_wait(safe, batch, now):
-                self._drop(self._queue.pop(0))
+                self._drop()
                 return self._take(now)
             batch = safe
-        del self._queue[: len(batch)]
-        for ticket in batch:
-            self._leave(ticket)
-        return batch
+        return queue.take(len(batch))
 
     def _others_can_wait(self, safe: list[Ticket[Row, Result]], full: list[Ticket[Row, Result]], now: float) -> bool:
         """Whether all that waits fits into the batch ``safe`` and one more, in time."""
-        first, second = _count(safe), _count(full) - _count(safe)
+        first, second = count(safe), count(full) - count(safe)
         both_end = now + self.cost.of(first) + self.cost.of(second)
-        return self._rows <= self.limits.batch_rows and both_end <= full[len(safe)].deadline
+        return self._queue.rows <= self.limits.batch_rows and both_end <= full[len(safe)].deadline
 
-    def _prefix(self, deadline: float | None, now: float) -> list[Ticket[Row, Result]]:
-        """As many of the first tickets as fit into a batch that ends by ``deadline``, if one is given."""
-        rows = 0
-        for n, ticket in enumerate(self._queue):
-            rows += len(ticket.rows)
-            if rows > self.limits.batch_rows or (deadline is not None and now + self.cost.of(rows) > deadline):
-                return self._queue[:n]
-        return self._queue[:]
-
-    def _drop(self, ticket: Ticket[Row, Result]) -> None:
-        if ticket.queued:
-            self._leave(ticket)
+    def _drop(self) -> None:
+        """Give the most urgent one up."""
+        (ticket,) = self._queue.take(1)
         self._observer.shed("deadline")
         self._loop.call_soon(self._tell, ticket, Shed("deadline", self._whole_batch_s))
+
+    def _computed_at_once(self, batch: list[Ticket[Row, Result]], started: float) -> bool:
+        if self._running:
+            return False
+        try:
+            results = self.at_once(_rows_of(batch))
+        except Exception:  # whose fault it is will be found out in a task
+            return False
+        if results is None or len(results) != count(batch):
+            return False
+        self._deliver(batch, list(results), self._ended(started, len(results), 1))
+        return True
 
     async def _run(self, batch: list[Ticket[Row, Result]], handed_over: float) -> None:
         """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
         results: list[Result | RowError] = []
         calls = 0
         try:
-            rows = [row for ticket in batch for row in ticket.rows]
-            results, calls = await isolate(self._predict, rows, self.limits.isolation_calls)
+            results, calls = await isolate(self._predict, _rows_of(batch), self.limits.isolation_calls)
         finally:
-            idle_since, self._idle_since = self._idle_since, self._clock()
-            started = max(handed_over, idle_since)  # a batch handed over early began when the one before had ended
+            span = self._ended(handed_over, len(results), calls)
             self._running.discard(asyncio.current_task())
-            self._owed_s -= self.cost.of(_count(batch))
-            self._free_at = self._idle_since + self._owed_s  # anew from each end, or small delays would add up
+            self._owed_s -= self.cost.of(count(batch))
+            self._free_at = span.ended + self._owed_s  # anew from each end, or small delays would add up
             self._dispatch()
-            if results:
-                self._observer.computed(len(results), self._idle_since - started, calls)
             # Behind the next batch's task, so that the worker computes while these answers are written.
-            self._loop.call_soon(self._deliver, batch, results, started, idle_since, self._idle_since - started)
+            self._loop.call_soon(self._deliver, batch, results, span)
 
-    def _deliver(
-        self,
-        batch: list[Ticket[Row, Result]],
-        results: list[Result | RowError],
-        started: float,
-        idle_since: float,
-        seconds: float,
-    ) -> None:
-        first = 0
+    def _ended(self, handed_over: float, rows: int, calls: int) -> _Span:
+        idle_since, self._idle_since = self._idle_since, self._clock()
+        # A batch that was handed over early began when the one before had ended.
+        span = _Span(idle_since, max(handed_over, idle_since), self._idle_since)
+        if rows:
+            self._observer.computed(rows, span.ended - span.started, calls)
+        return span
+
+    def _deliver(self, batch: list[Ticket[Row, Result]], results: list[Result | RowError], span: _Span) -> None:
+        first, seconds = 0, span.ended - span.started
         for ticket in batch:
             own = results[first : first + len(ticket.rows)]
             first += len(ticket.rows)
-            waited = started - ticket.arrived
-            lingered = min(waited, started - idle_since)
+            waited = span.started - ticket.arrived
+            lingered = min(waited, span.started - span.idle_since)
             self._observer.waited(waited)
             timed = Served(own, waited - lingered, lingered, seconds, len(results))
             self._tell(ticket, timed if own else Shed("stopped", 1.0))
@@ -314,5 +292,9 @@ def _settle(answer: asyncio.Future[Served[Result]], outcome: Served[Result] | Sh
         answer.set_result(outcome)
 
 
-def _count(tickets: Sequence[Ticket[Row, Result]]) -> int:
-    return sum(len(ticket.rows) for ticket in tickets)
+def _never(rows: Sequence[object]) -> None:
+    """Everything is worth the way to a worker."""
+
+
+def _rows_of(batch: Sequence[Ticket[Row, Result]]) -> list[Row]:
+    return [row for ticket in batch for row in ticket.rows]

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bentos.serving.batcher import Batcher, Ticket
+from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits, Served, Shed
 from bentos.serving.cost import Cost, measure_cost
 from bentos.serving.isolation import RowError
 from bentos.serving.metrics import COUNTS, Counted
 from bentos.serving.problems import Refused
 from bentos.serving.tensors import TensorSpec
+from bentos.serving.waiting import Ticket
 
 Array = NDArray[Any]
 Outputs = tuple[Any, ...]  # of one row: a value or an array for each output
@@ -125,10 +126,8 @@ class Hosting:
         known = self._hosted.get(model.name, {})
         if model.version not in known:
             rows = list(model.examples(EXAMPLES * self.limits.batch_rows))
-            cost = await measure_cost(self._predictor(model, None), rows, self.limits.batch_rows)
-            counted = Counted(model.name, model.version, lambda: hosted.batcher.waiting_rows)
-            hosted = Hosted(model, Batcher(self._predictor(model, cost), cost, self.limits, counted))
-            COUNTS.add(counted)
+            compute = _Compute(model)
+            hosted = self._host(model, compute, await measure_cost(compute.in_thread, rows, self.limits.batch_rows))
             # The one before stays and can be put back at once; older ones finish what they have accepted.
             kept = {version: before for version, before in known.items() if version == self._current[model.name]}
             for version in known.keys() - kept.keys():
@@ -144,17 +143,28 @@ class Hosting:
             COUNTS.remove(name, version)
         del self._current[name]
 
-    def _predictor(self, model: Servable, cost: Cost | None) -> Callable[[Sequence[Array]], Any]:
-        loop = asyncio.get_running_loop()
-        worker = ThreadPoolExecutor(1, thread_name_prefix=f"model {model.name}")  # one: calls keep their order
+    def _host(self, model: Servable, compute: _Compute, cost: Cost) -> Hosted:
+        def at_once(rows: Sequence[Array]) -> list[Outputs] | None:
+            brief = cost.of(len(rows)) <= (LONE_S if len(rows) == 1 else INLINE_S)
+            return compute(rows) if brief else None
 
-        def compute(rows: Sequence[Array]) -> list[Outputs]:
-            stacked = np.concatenate(rows).reshape(len(rows), *rows[0].shape)
-            return list(zip(*model.predict(stacked), strict=True))
+        counted = Counted(model.name, model.version, lambda: batcher.waiting_rows)
+        batcher = Batcher(compute.in_thread, cost, self.limits, counted)
+        batcher.at_once = at_once
+        COUNTS.add(counted)
+        return Hosted(model, batcher)
 
-        async def predict(rows: Sequence[Array]) -> list[Outputs]:
-            if cost is not None and cost.of(len(rows)) <= (LONE_S if len(rows) == 1 else INLINE_S):
-                return compute(rows)
-            return await loop.run_in_executor(worker, compute, rows)
 
-        return predict
+class _Compute:
+    """A model's prediction for rows that are stacked here, in this thread or in the model's own."""
+
+    def __init__(self, model: Servable) -> None:
+        self._model, self._loop = model, asyncio.get_running_loop()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"model {model.name}")  # one: calls keep their order
+
+    def __call__(self, rows: Sequence[Array]) -> list[Outputs]:
+        stacked = np.concatenate(rows).reshape(len(rows), *rows[0].shape)
+        return list(zip(*self._model.predict(stacked), strict=True))
+
+    async def in_thread(self, rows: Sequence[Array]) -> list[Outputs]:
+        return await self._loop.run_in_executor(self._worker, self, rows)

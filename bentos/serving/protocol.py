@@ -13,13 +13,13 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from bentos.serving.batcher import Ticket
 from bentos.serving.contract import Served, Shed
 from bentos.serving.heads import Head, Heads, trace_id
 from bentos.serving.hosting import Array, Hosted, Hosting, Outputs
 from bentos.serving.inference import Question, answered, understood
 from bentos.serving.messages import PROBLEM, Reply
 from bentos.serving.problems import Headers, Refused, from_shed
+from bentos.serving.waiting import Ticket
 
 log = logging.getLogger("forewatt.serving")
 

@@ -125,4 +125,4 @@ async def settled(batcher: Batcher[Any, Any]) -> None:
     await asyncio.sleep(60)
     assert batcher.idle
     assert batcher.waiting_rows == 0
-    assert batcher._bytes == 0
+    assert batcher._queue.bytes == 0

@@ -1,0 +1,95 @@
+"""Callers' rows that wait for a batch: earliest deadline first, counted in rows and bytes."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bentos.serving.contract import Served, Shed
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True, eq=False)
+class Ticket(Generic[Row, Result]):
+    """One caller's rows on their way through; ``done`` is told what became of them."""
+
+    deadline: float
+    rows: Sequence[Row]
+    size: int
+    arrived: float
+    done: Callable[[Served[Result] | Shed], None]
+    queued: bool = False
+    withdrawn: bool = False
+
+    def __lt__(self, other: Ticket[Row, Result]) -> bool:
+        return self.deadline < other.deadline
+
+
+def count(tickets: Sequence[Ticket[Row, Result]]) -> int:
+    """Their rows."""
+    return sum([len(ticket.rows) for ticket in tickets])
+
+
+class Waiting(Generic[Row, Result]):
+    """The queue. ``rows`` and ``bytes`` are what it holds."""
+
+    def __init__(self) -> None:
+        self._tickets: list[Ticket[Row, Result]] = []
+        self.rows = self.bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._tickets)
+
+    @property
+    def first(self) -> Ticket[Row, Result]:
+        """The most urgent one, if anything waits."""
+        return self._tickets[0]
+
+    def is_last(self, deadline: float) -> bool:
+        """Whether nothing waits that may wait longer."""
+        return not self._tickets or deadline >= self._tickets[-1].deadline
+
+    def rows_until(self, deadline: float) -> int:
+        """How many rows go before one that comes now."""
+        return count([ticket for ticket in self._tickets if ticket.deadline <= deadline])
+
+    def enter(self, ticket: Ticket[Row, Result]) -> None:
+        """In the order of deadlines, and of arrival where they are the same."""
+        if self.is_last(ticket.deadline):
+            self._tickets.append(ticket)
+        else:
+            insort(self._tickets, ticket)
+        ticket.queued = True
+        self.rows += len(ticket.rows)
+        self.bytes += ticket.size
+
+    def remove(self, ticket: Ticket[Row, Result]) -> None:
+        """From wherever it stands."""
+        self._tickets.remove(ticket)
+        self._left(ticket)
+
+    def take(self, tickets: int) -> list[Ticket[Row, Result]]:
+        """The first so many, out of the queue."""
+        taken = self._tickets[:tickets]
+        del self._tickets[:tickets]
+        for ticket in taken:
+            self._left(ticket)
+        return taken
+
+    def prefix(self, fits: Callable[[int], bool]) -> list[Ticket[Row, Result]]:
+        """As many of the first as ``fits`` allows together, a number of rows; they stay in the queue."""
+        rows = 0
+        for n, ticket in enumerate(self._tickets):
+            rows += len(ticket.rows)
+            if not fits(rows):
+                return self._tickets[:n]
+        return self._tickets[:]
+
+    def _left(self, ticket: Ticket[Row, Result]) -> None:
+        ticket.queued = False
+        self.rows -= len(ticket.rows)
+        self.bytes -= ticket.size
