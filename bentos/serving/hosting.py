@@ -17,7 +17,7 @@ from bentos.serving.cost import Cost, measure_cost
 from bentos.serving.isolation import RowError
 from bentos.serving.metrics import COUNTS, Counted
 from bentos.serving.problems import Refused
-from bentos.serving.tensors import TensorSpec
+from bentos.serving.tensors import DTYPES, TensorSpec
 from bentos.serving.waiting import Ticket
 
 Array = NDArray[Any]
@@ -58,6 +58,7 @@ class Hosted:
 
     model: Servable
     batcher: Batcher[Array, Outputs]
+    outputs: dict[int, TensorSpec]  # by place
 
     def enqueue(
         self, rows: Array, deadline: float, done: Callable[[Served[Outputs] | Shed], None]
@@ -152,7 +153,7 @@ class Hosting:
         batcher = Batcher(compute.in_thread, cost, self.limits, counted)
         batcher.at_once = at_once
         COUNTS.add(counted)
-        return Hosted(model, batcher)
+        return Hosted(model, batcher, dict(enumerate(model.outputs)))
 
 
 class _Compute:
@@ -160,11 +161,14 @@ class _Compute:
 
     def __init__(self, model: Servable) -> None:
         self._model, self._loop = model, asyncio.get_running_loop()
+        self._dtypes = [DTYPES[output.datatype] for output in model.outputs]
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"model {model.name}")  # one: calls keep their order
 
     def __call__(self, rows: Sequence[Array]) -> list[Outputs]:
         stacked = np.concatenate(rows).reshape(len(rows), *rows[0].shape)
-        return list(zip(*self._model.predict(stacked), strict=True))
+        found = zip(self._model.predict(stacked), self._dtypes, strict=True)
+        columns = [np.asarray(column, dtype) for column, dtype in found]
+        return list(zip(*[column.tolist() if column.ndim == 1 else column for column in columns], strict=True))
 
     async def in_thread(self, rows: Sequence[Array]) -> list[Outputs]:
         return await self._loop.run_in_executor(self._worker, self, rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from bentos.serving.contract import Served
 from bentos.serving.hosting import Array, Hosted, Outputs, whole
 from bentos.serving.messages import JSON, OCTETS, Reply, timings
 from bentos.serving.problems import Refused
-from bentos.serving.tensors import DTYPES, Inference, TensorSpec, parse, render
+from bentos.serving.tensors import DTYPES, PLAIN, Inference, TensorSpec, parse, plain, render
 
 JSON_LENGTH = b"inference-header-content-length"
 MAX_ROWS = 4096  # of one request; a caller with more sends more requests
@@ -26,14 +25,17 @@ class Question:
     hosted: Hosted
     rows: Array
     asked: Inference
-    wanted: Sequence[TensorSpec]
+    wanted: dict[int, TensorSpec]  # by their places among the model's outputs
 
 
 def understood(hosted: Hosted, headers: dict[bytes, bytes], body: bytes) -> Question:
     """Raises ``Refused`` for what is no question to this model."""
+    spec = hosted.model.input
+    if JSON_LENGTH not in headers and (tensor := plain(body, spec)) is not None:
+        return Question(hosted, _rows({spec.name: tensor}, spec), PLAIN, hosted.outputs)
     asked = parse(body, _json_length(headers, body))
-    rows = _rows(asked.inputs, hosted.model.input)
-    return Question(hosted, rows, asked, _wanted(asked.outputs, hosted.model.outputs))
+    wanted = hosted.outputs if asked.outputs is None else _wanted(asked.outputs, hosted.model.outputs)
+    return Question(hosted, _rows(asked.inputs, spec), asked, wanted)
 
 
 def answered(question: Question, served: Served[Outputs]) -> Reply:
@@ -42,8 +44,7 @@ def answered(question: Question, served: Served[Outputs]) -> Reply:
     head = {"model_name": hosted.model.name, "model_version": hosted.model.version}
     if asked.id is not None:
         head["id"] = asked.id
-    outputs = _stacked(whole(served.results), hosted, question.wanted)
-    body, json_length = render(head, outputs, question.wanted, asked)
+    body, json_length = render(head, whole(served.results), question.wanted, asked)
     headers = [(b"server-timing", timings(served))]
     if json_length is None:
         return Reply(200, body, JSON, headers)
@@ -87,19 +88,9 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return len(shape) == len(wanted) and all(n in (-1, m) for n, m in zip(wanted, shape, strict=True))
 
 
-def _wanted(names: list[str] | None, specs: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
-    if names is None:
-        return specs
-    by_name = {spec.name: spec for spec in specs}
-    unknown = [name for name in names if name not in by_name]
+def _wanted(names: list[str] | None, specs: Sequence[TensorSpec]) -> dict[int, TensorSpec]:
+    places = {spec.name: place for place, spec in enumerate(specs)}
+    unknown = [name for name in names or () if name not in places]
     if unknown:
-        raise Refused(400, "no_output", f"There is no output {unknown[0]!r}; there are {', '.join(by_name)}.")
-    return [by_name[name] for name in names]
-
-
-def _stacked(results: Sequence[Any], hosted: Hosted, wanted: Sequence[TensorSpec]) -> dict[str, Array]:
-    places = {spec.name: place for place, spec in enumerate(hosted.model.outputs)}
-    return {
-        spec.name: np.asarray([result[places[spec.name]] for result in results], DTYPES[spec.datatype])
-        for spec in wanted
-    }
+        raise Refused(400, "no_output", f"There is no output {unknown[0]!r}; there are {', '.join(places)}.")
+    return {places[name]: specs[places[name]] for name in names or places}

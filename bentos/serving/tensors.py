@@ -53,6 +53,25 @@ class Inference:
     all_binary: bool
 
 
+PLAIN = Inference(None, {}, None, set(), False)  # asks for all outputs in JSON
+
+
+def plain(body: bytes, spec: TensorSpec) -> Array | None:
+    """The tensor ``spec`` [N, …] where the body is nothing but it, in JSON; ``None`` where ``parse`` must look at it.
+
+    Raises ``Refused`` 400.
+    """
+    try:
+        head = orjson.loads(body)
+        (tensor,) = head["inputs"]
+        if len(head) > 1 or len(tensor) > 4 or (tensor["name"], tensor["datatype"]) != (spec.name, spec.datatype):
+            return None
+        array = np.array(tensor["data"])
+        return array.reshape(_shape(tensor)) if array.dtype == DTYPES[spec.datatype] else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def parse(body: bytes, json_length: int | None) -> Inference:
     """Read a request; ``json_length`` is the header of the binary extension. Raises ``Refused`` 400."""
     try:
@@ -145,19 +164,27 @@ def _from_json(name: str, data: object, shape: tuple[int, ...], dtype: np.dtype[
 
 
 def render(
-    head: dict[str, Any], outputs: Mapping[str, Array], specs: Sequence[TensorSpec], asked: Inference
+    head: dict[str, Any], results: Sequence[tuple[Any, ...]], specs: Mapping[int, TensorSpec], asked: Inference
 ) -> tuple[bytes, int | None]:
-    """The answer's body, and the length of its JSON where binary data follows."""
+    """The answer's body, and the length of its JSON where binary data follows.
+
+    ``results`` are rows, of which each has a value for every output; ``specs`` are those wanted, by their place there.
+    """
     written, blobs = [], []
-    for spec in specs:
-        array = outputs[spec.name]
-        tensor: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
-        if spec.name in asked.binary or (asked.all_binary and asked.outputs is None):
-            blob = np.ascontiguousarray(array, DTYPES[spec.datatype]).tobytes()
-            tensor["parameters"] = {"binary_data_size": len(blob)}
-            blobs.append(blob)
+    for place, spec in specs.items():
+        column = [row[place] for row in results]
+        tensor: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype, "shape": [len(column)]}
+        binary = asked.all_binary if asked.outputs is None else spec.name in asked.binary
+        if len(spec.shape) == 1 and not binary:
+            tensor["data"] = column
         else:
-            tensor["data"] = array.ravel().tolist()
+            array = np.asarray(column, DTYPES[spec.datatype])
+            tensor["shape"] = array.shape
+            if binary:
+                blobs.append(array.tobytes())
+                tensor["parameters"] = {"binary_data_size": array.nbytes}
+            else:
+                tensor["data"] = array.ravel().tolist()
         written.append(tensor)
     text = orjson.dumps(head | {"outputs": written})
     return (text, None) if not blobs else (b"".join([text, *blobs]), len(text))
