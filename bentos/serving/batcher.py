@@ -60,6 +60,7 @@ class Batcher(Generic[Row, Result]):
         self._waking: asyncio.Handle | None = None
         self._lingering: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
+        self._last_rows = 0  # of the batch that ended last
         self._arrivals = Arrivals()
 
     @property
@@ -91,8 +92,9 @@ class Batcher(Generic[Row, Result]):
     ) -> Ticket[Row, Result]:
         """Let ``done`` have the results of ``rows`` by ``deadline`` on the batcher's clock; ``size`` is their bytes.
 
-        It gets a ``Shed`` where keeping the deadline became impossible. Raises ``Shed`` where it is so already or the
-        bounds do not hold, and ``ValueError`` for no rows or more than a batch holds.
+        That may be before this returns. It gets a ``Shed`` where keeping the deadline became impossible. Raises
+        ``Shed`` where it is so already or the bounds do not hold, and ``ValueError`` for no rows or more than a batch
+        holds.
         """
         if not 0 < len(rows) <= self.limits.batch_rows:
             raise ValueError(f"{len(rows)} rows are no batch; give 1 to {self.limits.batch_rows}.")
@@ -100,6 +102,9 @@ class Batcher(Generic[Row, Result]):
         self._arrivals.note(now)
         self._admit(len(rows), size, deadline, now)
         ticket: Ticket[Row, Result] = Ticket(deadline, rows, size, now, done)
+        if self._alone and self._computed_at_once([ticket], now):
+            self._waking = self._loop.call_soon(self._dispatch)  # whoever comes in the same turn is company
+            return ticket
         self._queue.enter(ticket)
         if self._waking is None and self._may_start():
             # Not at once: what else this turn of the loop has to bring goes into the same batch.
@@ -108,9 +113,14 @@ class Batcher(Generic[Row, Result]):
 
     def withdraw(self, ticket: Ticket[Row, Result]) -> None:
         """Nobody waits for it any more: it leaves the queue. What runs already runs on, and finds nobody."""
-        ticket.withdrawn = True
+        ticket.over = True
         if ticket.queued:
             self._queue.remove(ticket)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether nobody is here, and whoever was here last was alone too: then nobody will join."""
+        return self._last_rows == 1 and self._waking is None and self.idle
 
     def check(self, deadline: float) -> None:
         """Raises ``Shed`` where not even one row would be admitted now: asked before work is put into a request."""
@@ -176,12 +186,12 @@ class Batcher(Generic[Row, Result]):
     def _patience(self, now: float) -> float:
         """How long the next row is worth waiting for; mostly zero, since arrivals gather while a batch runs.
 
-        Waiting for a gap g between arrivals delays the k waiting rows by g and one row's cost; it saves the next row
-        the fixed cost of a batch of its own, less g. It pays while fixed > (k + 1) g + k per_row. A lone caller, who
-        waits for an answer before asking again, has a gap above the fixed cost: lingering never delays him.
+        Waiting for a gap g between arrivals delays each of the k waiting rows by g and what the next one adds to their
+        batch. It spares the next row the batch of its own that it would get behind theirs, and costs it g. A lone
+        caller, who waits for an answer before asking again, has a gap above what a batch costs: he never waits.
         """
-        k, gap = self._queue.rows, self._arrivals.gap(now)
-        if k >= self.limits.batch_rows or self.cost.fixed_s <= (k + 1) * gap + k * self.cost.per_row_s:
+        k, gap, cost = self._queue.rows, self._arrivals.gap(now), self.cost.of
+        if k >= self.limits.batch_rows or cost(k) + cost(1) - cost(k + 1) - gap <= k * (gap + cost(k + 1) - cost(k)):
             return 0.0
         slack = self._queue.first.deadline - now - self._with_safety(self.cost.of(k + 1))
         return min(2 * gap, slack)
@@ -259,6 +269,7 @@ class Batcher(Generic[Row, Result]):
         idle_since, self._idle_since = self._idle_since, self._clock()
         # A batch that was handed over early began when the one before had ended.
         span = _Span(idle_since, max(handed_over, idle_since), self._idle_since)
+        self._last_rows = rows
         if rows:
             self._observer.computed(rows, span.ended - span.started, calls)
         return span
@@ -276,7 +287,8 @@ class Batcher(Generic[Row, Result]):
 
     def _tell(self, ticket: Ticket[Row, Result], outcome: Served[Result] | Shed) -> None:
         """Whatever a caller makes of his outcome, the others get theirs."""
-        if not ticket.withdrawn:
+        if not ticket.over:
+            ticket.over = True
             try:
                 ticket.done(outcome)
             except Exception as failure:

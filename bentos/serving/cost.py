@@ -1,57 +1,53 @@
-"""What a batch costs: a fixed part and a part for each row, fitted at start on batches of our own making.
+"""What a batch costs by its rows: measured once at start-up on made-up rows, never on users.
 
-It never learns from callers: one slow neighbour must not teach the server to refuse, nor a lull to promise too much.
+Measured and not a straight line: a forest costs less a row in a large batch, and a lone row less than a line would say.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, cycle, islice
+from itertools import cycle, islice
 from time import perf_counter
 from typing import TypeVar
 
+import numpy as np
+
 Row = TypeVar("Row")
-Predict = Callable[[Sequence[Row]], Awaitable[Sequence[object]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds for a batch of ``rows``: ``fixed_s + per_row_s * rows``."""
+    """``seconds[n]`` for a batch of n rows, none to the most that a batch holds; more rows never cost less."""
 
-    fixed_s: float
-    per_row_s: float
+    seconds: tuple[float, ...]
 
     def of(self, rows: int) -> float:
-        return self.fixed_s + self.per_row_s * rows
+        return self.seconds[rows]
 
 
-def fit_cost(samples: Sequence[tuple[int, float]]) -> Cost:
-    """Theil-Sen line through (rows, seconds): the median of all slopes, so that a hiccup in ten does not bend it.
-
-    Raises ``ValueError`` without two different numbers of rows.
-    """
-    slopes = [(t - s) / (n - m) for (m, s), (n, t) in combinations(samples, 2) if m != n]
-    if not slopes:
-        raise ValueError("A cost needs batches of at least two sizes.")
-    per_row = max(statistics.median(slopes), 0.0)
-    fixed = max(statistics.median(t - per_row * n for n, t in samples), 0.0)
-    return Cost(fixed, per_row)
+def fit_cost(samples: Mapping[int, Sequence[float]], most: int) -> Cost:
+    """Straight between the medians of the measured sizes, so that a hiccup in ten does not bend it; level outside."""
+    sizes = sorted(samples)
+    medians = np.maximum.accumulate([statistics.median(samples[size]) for size in sizes])
+    return Cost(tuple(np.interp(range(most + 1), sizes, medians).tolist()))
 
 
-async def measure_cost(predict: Predict[Row], rows: Sequence[Row], batch_rows: int, repeats: int = 7) -> Cost:
-    """Run batches of different ``rows``, small to large and again, after one that nobody counts: the warm-up.
+def measure_cost(
+    predict: Callable[[Sequence[Row]], object], rows: Sequence[Row], batch_rows: int, repeats: int = 7
+) -> Cost:
+    """Run batches of different ``rows``, small to large and again, after one that nobody counts: the warm-up. Blocks.
 
     Different, because copies of one row stay in the processor's cache and cost a twentieth of what callers' rows do.
     """
-    sizes = sorted({1, max(1, batch_rows // 8), max(1, batch_rows // 2), batch_rows})
+    sizes = sorted({1, *(max(1, batch_rows // part) for part in (16, 4, 2, 1))})
     endless = cycle(rows)
-    await predict(list(islice(endless, batch_rows)))
-    samples = []
+    predict(list(islice(endless, batch_rows)))
+    samples: dict[int, list[float]] = {size: [] for size in sizes}
     for size in sizes * repeats:
         batch = list(islice(endless, size))
         started = perf_counter()
-        await predict(batch)
-        samples.append((size, perf_counter() - started))
-    return fit_cost(samples) if len(sizes) > 1 else Cost(statistics.median(s for _, s in samples), 0.0)
+        predict(batch)
+        samples[size].append(perf_counter() - started)
+    return fit_cost(samples, batch_rows)

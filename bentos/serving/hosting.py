@@ -25,7 +25,6 @@ Outputs = tuple[Any, ...]  # of one row: a value or an array for each output
 
 # A batch that costs less runs in the event loop: handing it to a thread and back would cost as much again.
 INLINE_S = 0.001
-LONE_S = 0.003  # so may a lone row: nobody else's request waits to be read meanwhile
 EXAMPLES = 8  # batches of different rows to measure with
 
 
@@ -128,7 +127,7 @@ class Hosting:
         if model.version not in known:
             rows = list(model.examples(EXAMPLES * self.limits.batch_rows))
             compute = _Compute(model)
-            hosted = self._host(model, compute, await measure_cost(compute.in_thread, rows, self.limits.batch_rows))
+            hosted = self._host(model, compute, await compute.cost(rows, self.limits.batch_rows))
             # The one before stays and can be put back at once; older ones finish what they have accepted.
             kept = {version: before for version, before in known.items() if version == self._current[model.name]}
             for version in known.keys() - kept.keys():
@@ -146,8 +145,7 @@ class Hosting:
 
     def _host(self, model: Servable, compute: _Compute, cost: Cost) -> Hosted:
         def at_once(rows: Sequence[Array]) -> list[Outputs] | None:
-            brief = cost.of(len(rows)) <= (LONE_S if len(rows) == 1 else INLINE_S)
-            return compute(rows) if brief else None
+            return compute(rows) if cost.of(len(rows)) <= INLINE_S else None
 
         counted = Counted(model.name, model.version, lambda: batcher.waiting_rows)
         batcher = Batcher(compute.in_thread, cost, self.limits, counted)
@@ -169,6 +167,10 @@ class _Compute:
         found = zip(self._model.predict(stacked), self._dtypes, strict=True)
         columns = [np.asarray(column, dtype) for column, dtype in found]
         return list(zip(*[column.tolist() if column.ndim == 1 else column for column in columns], strict=True))
+
+    async def cost(self, rows: Sequence[Array], most: int) -> Cost:
+        """What a batch costs in the model's thread, the way there and back aside."""
+        return await self._loop.run_in_executor(self._worker, measure_cost, self, rows, most)
 
     async def in_thread(self, rows: Sequence[Array]) -> list[Outputs]:
         return await self._loop.run_in_executor(self._worker, self, rows)

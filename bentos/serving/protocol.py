@@ -95,7 +95,8 @@ class HotProtocol(HttpToolsProtocol):
             if len(question.rows) > hosted.batcher.limits.batch_rows:
                 super().data_received(data)
             else:
-                self._ticket = hosted.enqueue(question.rows, deadline, self._answer)
+                ticket = hosted.enqueue(question.rows, deadline, self._answer)
+                self._ticket = None if ticket.over else ticket
         except (Shed, Refused) as refused:
             self._respond(self._problem(refused))
 

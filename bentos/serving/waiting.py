@@ -23,7 +23,7 @@ class Ticket(Generic[Row, Result]):
     arrived: float
     done: Callable[[Served[Result] | Shed], None]
     queued: bool = False
-    withdrawn: bool = False
+    over: bool = False  # told, or withdrawn
 
     def __lt__(self, other: Ticket[Row, Result]) -> bool:
         return self.deadline < other.deadline
