@@ -16,7 +16,7 @@ from bentos.serving.arrivals import Arrivals
 from bentos.serving.contract import Limits, Observer, Served, Shed, Unobserved
 from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError, isolate
-from bentos.serving.waiting import Ticket, Waiting, count
+from bentos.serving.waiting import Ticket, Tickets, Waiting, count, rows_of
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -207,42 +207,18 @@ class Batcher(Generic[Row, Result]):
             self._lingering.cancel()
             self._lingering = None
 
-    def _take(self, now: float) -> list[Ticket[Row, Result]]:
-        """The next batch, out of the queue; what cannot be in time any more is shed before it costs anything.
+    def _take(self, start: float) -> Tickets[Row, Result]:
+        batch, given_up = self._queue.next_batch(self.cost, self.limits.batch_rows, start)
+        for ticket in given_up:
+            self._observer.shed("deadline")
+            self._loop.call_soon(self._tell, ticket, Shed("deadline", self._whole_batch_s))
+        return batch
 
-        A full batch may end too late for its most urgent rows. They get a smaller one where all others can wait for the
-        next. Else they are given up, others take their places, and the batch is full: under overload small batches
-        waste the worker and make everyone urgent.
-        """
-        queue, cost, most = self._queue, self.cost, self.limits.batch_rows
-        while queue and now + cost.of(len(queue.first.rows)) > queue.first.deadline:
-            self._drop()
-        batch = queue.prefix(lambda rows: rows <= most)
-        if batch and (until := batch[0].deadline) < now + cost.of(count(batch)):
-            safe = queue.prefix(lambda rows: rows <= most and now + cost.of(rows) <= until)
-            if not self._others_can_wait(safe, batch, now):
-                self._drop()
-                return self._take(now)
-            batch = safe
-        return queue.take(len(batch))
-
-    def _others_can_wait(self, safe: list[Ticket[Row, Result]], full: list[Ticket[Row, Result]], now: float) -> bool:
-        """Whether all that waits fits into the batch ``safe`` and one more, in time."""
-        first, second = count(safe), count(full) - count(safe)
-        both_end = now + self.cost.of(first) + self.cost.of(second)
-        return self._queue.rows <= self.limits.batch_rows and both_end <= full[len(safe)].deadline
-
-    def _drop(self) -> None:
-        """Give the most urgent one up."""
-        (ticket,) = self._queue.take(1)
-        self._observer.shed("deadline")
-        self._loop.call_soon(self._tell, ticket, Shed("deadline", self._whole_batch_s))
-
-    def _computed_at_once(self, batch: list[Ticket[Row, Result]], started: float) -> bool:
+    def _computed_at_once(self, batch: Tickets[Row, Result], started: float) -> bool:
         if self._running:
             return False
         try:
-            results = self.at_once(_rows_of(batch))
+            results = self.at_once(rows_of(batch))
         except Exception:  # whose fault it is will be found out in a task
             return False
         if results is None or len(results) != count(batch):
@@ -250,12 +226,12 @@ class Batcher(Generic[Row, Result]):
         self._deliver(batch, list(results), self._ended(started, len(results), 1))
         return True
 
-    async def _run(self, batch: list[Ticket[Row, Result]], handed_over: float) -> None:
+    async def _run(self, batch: Tickets[Row, Result], handed_over: float) -> None:
         """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
         results: list[Result | RowError] = []
         calls = 0
         try:
-            results, calls = await isolate(self._predict, _rows_of(batch), self.limits.isolation_calls)
+            results, calls = await isolate(self._predict, rows_of(batch), self.limits.isolation_calls)
         finally:
             span = self._ended(handed_over, len(results), calls)
             self._running.discard(asyncio.current_task())
@@ -274,7 +250,7 @@ class Batcher(Generic[Row, Result]):
             self._observer.computed(rows, span.ended - span.started, calls)
         return span
 
-    def _deliver(self, batch: list[Ticket[Row, Result]], results: list[Result | RowError], span: _Span) -> None:
+    def _deliver(self, batch: Tickets[Row, Result], results: list[Result | RowError], span: _Span) -> None:
         first, seconds = 0, span.ended - span.started
         for ticket in batch:
             own = results[first : first + len(ticket.rows)]
@@ -306,7 +282,3 @@ def _settle(answer: asyncio.Future[Served[Result]], outcome: Served[Result] | Sh
 
 def _never(rows: Sequence[object]) -> None:
     """Everything is worth the way to a worker."""
-
-
-def _rows_of(batch: Sequence[Ticket[Row, Result]]) -> list[Row]:
-    return [row for ticket in batch for row in ticket.rows]

@@ -6,6 +6,7 @@ Measured and not a straight line: a forest costs less a row in a large batch, an
 from __future__ import annotations
 
 import statistics
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -19,19 +20,23 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``seconds[n]`` for a batch of n rows, none to the most that a batch holds; more rows never cost less."""
+    """``seconds[n]`` for a batch of n rows, from none to the most that it may hold; more rows never cost less."""
 
     seconds: tuple[float, ...]
 
     def of(self, rows: int) -> float:
         return self.seconds[rows]
 
+    def rows_within(self, seconds: float) -> int:
+        """The largest batch that ends in so many seconds."""
+        return bisect_right(self.seconds, seconds) - 1
+
 
 def fit_cost(samples: Mapping[int, Sequence[float]], most: int) -> Cost:
-    """Straight between the medians of the measured sizes, so that a hiccup in ten does not bend it; level outside."""
+    """Straight lines between the medians of the measured sizes, so that a hiccup in ten does not bend them."""
     sizes = sorted(samples)
     medians = np.maximum.accumulate([statistics.median(samples[size]) for size in sizes])
-    return Cost(tuple(np.interp(range(most + 1), sizes, medians).tolist()))
+    return Cost((0.0, *np.interp(range(1, most + 1), sizes, medians).tolist()))
 
 
 def measure_cost(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bentos.serving.contract import Served, Shed
+from bentos.serving.cost import Cost
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -29,9 +30,17 @@ class Ticket(Generic[Row, Result]):
         return self.deadline < other.deadline
 
 
-def count(tickets: Sequence[Ticket[Row, Result]]) -> int:
+Tickets = list[Ticket[Row, Result]]
+
+
+def count(tickets: Tickets[Row, Result]) -> int:
     """Their rows."""
     return sum([len(ticket.rows) for ticket in tickets])
+
+
+def rows_of(tickets: Tickets[Row, Result]) -> list[Row]:
+    """All of them, in order."""
+    return [row for ticket in tickets for row in ticket.rows]
 
 
 class Waiting(Generic[Row, Result]):
@@ -72,20 +81,40 @@ class Waiting(Generic[Row, Result]):
         self._tickets.remove(ticket)
         self._left(ticket)
 
-    def take(self, tickets: int) -> list[Ticket[Row, Result]]:
-        """The first so many, out of the queue."""
+    def next_batch(self, cost: Cost, most: int, now: float) -> tuple[Tickets[Row, Result], Tickets[Row, Result]]:
+        """What a batch of at most ``most`` rows that starts at ``now`` takes, and what cannot be in time any more.
+
+        A full batch may end too late for its most urgent rows. They get a smaller one where all others can wait for the
+        next. Else they are given up, others take their places, and the batch is full: under overload small batches
+        waste the worker and make everyone urgent.
+        """
+        given_up: Tickets[Row, Result] = []
+        while self._tickets:
+            full = self._prefix(most)
+            in_time = cost.rows_within(full[0].deadline - now)
+            if count(full) <= in_time:
+                return self._take(len(full)), given_up
+            safe = self._prefix(in_time)
+            if safe and self.rows <= most:
+                both = cost.of(count(safe)) + cost.of(count(full) - count(safe))
+                if now + both <= full[len(safe)].deadline:  # all that waits fits into two batches, in time
+                    return self._take(len(safe)), given_up
+            given_up += self._take(1)
+        return [], given_up
+
+    def _take(self, tickets: int) -> Tickets[Row, Result]:
         taken = self._tickets[:tickets]
         del self._tickets[:tickets]
         for ticket in taken:
             self._left(ticket)
         return taken
 
-    def prefix(self, fits: Callable[[int], bool]) -> list[Ticket[Row, Result]]:
-        """As many of the first as ``fits`` allows together, a number of rows; they stay in the queue."""
+    def _prefix(self, most: int) -> Tickets[Row, Result]:
+        """As many of the first as have at most so many rows together; they stay in the queue."""
         rows = 0
         for n, ticket in enumerate(self._tickets):
             rows += len(ticket.rows)
-            if not fits(rows):
+            if rows > most:
                 return self._tickets[:n]
         return self._tickets[:]
 

@@ -13,7 +13,7 @@ from bentos.serving.contract import Limits, Served, Shed
 from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError
 
-COST = Cost(tuple(0.020 + 0.001 * rows for rows in range(257)))
+COST = Cost((0.0, *(0.020 + 0.001 * rows for rows in range(1, 257))))
 EXACT = Limits(safety=0.0, safety_s=0.0)
 
 

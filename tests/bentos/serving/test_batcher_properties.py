@@ -16,7 +16,7 @@ from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError
 
 LIMITS = Limits(batch_rows=8, queue_rows=30, queue_bytes=1000, isolation_calls=200)
-COST = Cost(tuple(0.02 + 0.001 * rows for rows in range(65)))
+COST = Cost((0.0, *(0.02 + 0.001 * rows for rows in range(1, 65))))
 
 
 @dataclass(frozen=True)

@@ -1,55 +1,47 @@
-"""The gate before HTTP: it refuses in the same words as the server, and lets through whatever it does not know."""
+"""The short way answers as the long one does, in order, and lets go of whoever has gone."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import time
+import socket
+import sys
+from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import httptools
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from bentos.serving.contract import Shed
-from bentos.serving.protocol import Gate
+sys.path.insert(0, str(Path(__file__).parent))
+from forest import FEATURES, Forest, Running, serving
 
-BODY = b'{"inputs": []}'
-HEAD = b"POST /v2/models/forest/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n"
+from bentos.serving import heads, protocol
+from bentos.serving.batcher import Batcher
+from bentos.serving.contract import Limits
+from bentos.serving.cost import Cost
+from bentos.serving.heads import Heads
+from bentos.serving.hosting import Hosted, Hosting
 
-
-class Crowd:
-    """A hosting whose only model takes nothing within half a second."""
-
-    def __init__(self, crowded: bool = True) -> None:
-        self.crowded, self.batcher, self.asked = crowded, self, 0
-
-    def look(self, name: str) -> Crowd | None:
-        return self if name == "forest" else None
-
-    def check(self, deadline: float) -> None:
-        self.asked += 1
-        if deadline < time.monotonic() + 0.6:
-            raise Shed("deadline", 1.2)
+TENSOR = {"name": "features", "shape": [1, FEATURES], "datatype": "FP64", "data": [1.0] * FEATURES}
+BODY = json.dumps({"inputs": [TENSOR]}).encode()
+MILLISECONDS = b"X-Forewatt-Deadline-Ms: %d\r\n"
 
 
-def request(more: bytes = b"X-Forewatt-Deadline-Ms: 500\r\n", body: bytes = BODY) -> bytes:
-    return HEAD % (len(body), more) + body
-
-
-def gate(crowded: bool = True) -> Gate:
-    made = Gate()
-    made.hosting = Crowd(crowded)  # type: ignore[assignment]
-    return made
+def request(more: bytes = b"", body: bytes = BODY, path: bytes = b"/v2/models/forest/infer") -> bytes:
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n%b" % (path, len(body), more, body)
 
 
 class Response:
-    """What a client's parser makes of the bytes."""
+    """What a client's parser makes of the bytes, response by response."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self) -> None:
+        self.found: list[tuple[int, dict[str, str], Any]] = []
         self.headers: dict[str, str] = {}
-        self.body, self.complete = b"", False
+        self.body = b""
         self.parser = httptools.HttpResponseParser(self)
-        self.parser.feed_data(data)
-        self.status = self.parser.get_status_code()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode()] = value.decode()
@@ -58,48 +50,268 @@ class Response:
         self.body += body
 
     def on_message_complete(self) -> None:
-        self.complete, self.keeps_alive = True, self.parser.should_keep_alive()
+        self.found.append((self.parser.get_status_code(), self.headers, json.loads(self.body)))
+        self.headers, self.body = {}, b""
 
 
-def test_a_refusal_is_a_whole_problem_with_retry_after_and_keeps_the_connection():
-    refusal = gate().refusal(request())
-    assert refusal is not None
-    found = Response(refusal)
-    assert (found.status, found.complete, found.keeps_alive) == (503, True, True)
-    assert found.headers["retry-after"] == "2"
-    assert found.headers["content-type"] == "application/problem+json"
-    said: dict[str, Any] = json.loads(found.body)
-    assert (said["status"], said["code"], said["error"]) == (503, "deadline", said["detail"])
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with serving() as found:
+        yield found
+
+
+def ask(running: Running, *parts: bytes, answers: int = 1) -> list[tuple[int, dict[str, str], Any]]:
+    host, port = running.address.split(":")
+    said = Response()
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for part in parts:
+            connection.sendall(part)
+        while len(said.found) < answers:
+            received = connection.recv(65536)
+            if not received:
+                raise ConnectionResetError
+            said.parser.feed_data(received)
+    return said.found
+
+
+def test_whole_requests_go_the_short_way(running, monkeypatch):
+    taken = []
+    monkeypatch.setattr(protocol.HotProtocol, "_infer", lambda self, *_: taken.append(1) or self.transport.close())
+    with pytest.raises(ConnectionResetError):
+        ask(running, request())
+    assert taken == [1]
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        request(b"X-Forewatt-Deadline-Ms: 5000\r\n"),  # may be admitted
-        request(b""),  # the default of ten seconds too
-        request(b"X-Forewatt-Deadline-Ms: soon\r\n"),  # a mistake is told in words
-        request(b"X-Forewatt-Deadline-Ms: 0\r\n"),
-        request(b"X-Forewatt-Deadline-Ms: 500\r\nTraceparent: 00-1-1-01\r\n"),
-        request(b"X-Forewatt-Deadline-Ms: 500\r\nConnection: close\r\n"),
-        request()[:-1],  # a part of it
-        request() + request(),  # more than one
-        request().replace(b"forest", b"nobody"),
-        request().replace(b"POST", b"GET "),
-        request().replace(b"/infer", b"/ready"),
-        request().replace(b"HTTP/1.1", b"HTTP/1.0"),
-        b"",
-        b"\xff" * 100,
+        request(),
+        request(b"X-Request-Id: 7\r\nTraceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n"),
+        request(path=b"/v2/models/forest/versions/1/infer"),
+        request(body=json.dumps({"id": "a", "inputs": [TENSOR], "outputs": [{"name": "doubled"}]}).encode()),
+        request(body=json.dumps({"inputs": [TENSOR | {"data": [1, 2, 3, 4]}]}).encode()),
+        request(body=json.dumps({"inputs": [TENSOR | {"shape": [1, 3], "data": [1.0, 2.0, 3.0]}]}).encode()),
+        request(body=json.dumps({"inputs": [TENSOR | {"data": ["1.5"] * FEATURES}]}).encode()),
+        request(body=json.dumps({"inputs": [TENSOR | {"data": [666.0] * FEATURES}]}).encode()),
+        request(body=json.dumps({"inputs": [TENSOR | {"shape": [70, FEATURES], "data": [1.0] * 280}]}).encode()),
+        request(body=b"{"),
+        request(body=b"[1]"),
+        request(b"Content-Type: text/plain\r\n"),
+        request(MILLISECONDS % 0),
+        request(path=b"/v2/models/nobody/infer"),
     ],
 )
-def test_everything_else_goes_the_long_way(data):
-    assert gate().refusal(data) is None
+def test_the_short_way_says_what_the_long_one_says(running, data):
+    ((status, headers, body),) = ask(running, data)
+    ((long_status, long_headers, long_body),) = ask(running, data[:20], data[20:])
+    assert status == long_status
+    assert headers.keys() == long_headers.keys()
+    changing = {"trace_id"} if "traceparent" not in headers else set()
+    assert {k: v for k, v in body.items() if k not in changing} == {
+        k: v for k, v in long_body.items() if k not in changing
+    }
+    for name in ("content-type", "x-request-id", "traceparent"):
+        assert headers.get(name) == long_headers.get(name)
 
 
-def test_without_a_crowd_nobody_is_looked_at():
-    calm = gate(crowded=False)
-    assert calm.refusal(request()) is None
-    assert calm.hosting.asked == 0
+def test_requests_of_one_connection_are_answered_in_their_order(running):
+    asked = [request(body=json.dumps({"id": str(n), "inputs": [TENSOR]}).encode()) for n in range(6)]
+    found = ask(running, asked[0], asked[1] + asked[2][:30], asked[2][30:], asked[3] + asked[4], asked[5], answers=6)
+    assert [body["id"] for _, _, body in found] == [str(n) for n in range(6)]
 
 
-def test_a_process_without_models_lets_everything_through():
-    assert Gate().refusal(request()) is None
+READ = Heads(10_000, 1000).read
+
+
+def test_an_ordinary_head_is_understood():
+    head = READ(request(MILLISECONDS % 500)[: -len(BODY)])
+    assert head is not None
+    assert (head.model, head.version, head.length, head.within_s) == ("forest", None, len(BODY), 0.5)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request(b"Transfer-Encoding: chunked\r\n"),
+        request(b"Content-Length: 3\r\n"),
+        request(b"Content-Length : 3\r\n"),
+        request(b"Expect: 100-continue\r\n"),
+        request(b"Connection: close\r\n"),
+        request(b"Connection: upgrade\r\nUpgrade: websocket\r\n"),
+        request(MILLISECONDS % 0),
+        request(b"X-Forewatt-Deadline-Ms: soon\r\n"),
+        request(b"Content-Type: application/pickle\r\n"),
+        request().replace(b"HTTP/1.1", b"HTTP/1.0"),
+        request().replace(b"POST", b"PUT"),
+        request().replace(b"Host: x", b"Host: x\nContent-Length: 3"),
+        request(path=b"/v2/models/forest/infer?x=1"),
+        request(path=b"/v2/models/for%65st/infer"),
+        request(path=b"/v2/models/forest/ready"),
+        request(body=b"x" * 1001),
+        b"\xff" * 100 + b"\r\n\r\n",
+    ],
+)
+def test_every_other_head_goes_the_long_way(data):
+    assert READ(data[: data.index(b"\r\n\r\n") + 4]) is None
+
+
+def test_only_so_many_heads_are_remembered_and_none_that_will_not_come_again():
+    reader = Heads(10_000, 1000)
+    for n in range(2 * heads.KEPT):
+        reader.read(request(MILLISECONDS % (n + 1))[: -len(BODY)])
+        reader.read(request(b"X-Request-Id: %d\r\n" % n)[: -len(BODY)])
+    assert len(reader._known) <= heads.KEPT
+    assert not any(b"X-Request-Id" in head for head in reader._known)
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.said, self.open, self.reading = Response(), True, True
+
+    def write(self, data: bytes) -> None:
+        assert self.open
+        self.said.parser.feed_data(data)
+
+    def close(self) -> None:
+        self.open = False
+
+    def is_closing(self) -> bool:
+        return not self.open
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return default
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Bench:
+    """Connections to a model that answers when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, batch_rows: int = 64, row_s: float = 0.001) -> None:
+        self.go, self.computed = asyncio.Event(), list[int]()
+        limits = Limits(batch_rows=batch_rows, safety_s=0.0)
+        batcher: Batcher[Any, Any] = Batcher(self._predict, Cost(tuple(row_s * rows for rows in range(65))), limits)
+        model = Forest("1")
+        hosting = Hosting(limits)
+        hosting._hosted = {"forest": {"1": Hosted(model, batcher, dict(enumerate(model.outputs)))}}
+        hosting._current = {"forest": "1"}
+        self.batcher = batcher
+        monkeypatch.setattr(protocol, "SHORT_WAY", way := protocol.ShortWay())
+        way.open(hosting, Heads(10_000, 1000))
+        self.config = uvicorn.Config(self._nobody, lifespan="off")
+        self.config.load()
+
+    def connect(self) -> tuple[protocol.HotProtocol, Wire]:
+        made, wire = protocol.HotProtocol(self.config, ServerState(), {}), Wire()
+        made.connection_made(wire)  # type: ignore[arg-type]
+        return made, wire
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def _predict(self, rows: Sequence[Any]) -> list[Any]:
+        await self.go.wait()
+        self.computed.append(len(rows))
+        return [(1.0, 2.0)] * len(rows)
+
+    async def _nobody(self, scope: object, receive: object, send: object) -> None:
+        raise AssertionError("this is the long way")
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(story)
+
+
+def test_what_comes_while_one_is_in_flight_waits_unread_and_is_answered_next(monkeypatch):
+    async def story() -> None:
+        bench = Bench(monkeypatch)
+        connection, wire = bench.connect()
+        connection.data_received(request())
+        connection.data_received(request())
+        assert not wire.reading
+        bench.go.set()
+        await bench.settle()
+        assert wire.reading
+        assert [status for status, _, _ in wire.said.found] == [200, 200]
+
+    run(story())
+
+
+def test_who_hangs_up_leaves_the_queue(monkeypatch):
+    async def story() -> None:
+        bench = Bench(monkeypatch)
+        (first, _), (second, wire) = bench.connect(), bench.connect()
+        first.data_received(request())
+        await bench.settle()
+        second.data_received(request())
+        assert bench.batcher.waiting_rows == 1
+        wire.close()
+        second.connection_lost(None)
+        assert bench.batcher.waiting_rows == 0
+        bench.go.set()
+        await bench.settle()
+        assert bench.computed == [1]
+
+    run(story())
+
+
+def test_a_stopping_server_answers_what_is_in_flight_and_closes(monkeypatch):
+    async def story() -> None:
+        bench = Bench(monkeypatch)
+        (busy, wire), (idle, quiet) = bench.connect(), bench.connect()
+        busy.data_received(request())
+        for connection in (busy, idle):
+            connection.shutdown()
+        assert (wire.open, quiet.open) == (True, False)
+        bench.go.set()
+        await bench.settle()
+        ((status, headers, _),) = wire.said.found
+        assert (status, headers["connection"], wire.open) == (200, "close", False)
+
+    run(story())
+
+
+def test_a_quiet_connection_is_closed_and_a_busy_one_is_not(monkeypatch):
+    async def story() -> None:
+        bench = Bench(monkeypatch)
+        bench.config.timeout_keep_alive = 0.05
+        (quiet, closed), (busy, wire) = bench.connect(), bench.connect()
+        bench.go.set()
+        for connection in (quiet, busy):
+            connection.data_received(request())
+        await bench.settle()
+        bench.go.clear()
+        busy.data_received(request())
+        await asyncio.sleep(0.12)
+        assert (closed.open, wire.open) == (False, True)
+        bench.go.set()
+        await bench.settle()
+
+    run(story())
+
+
+def test_a_crowd_is_refused_in_words_and_keeps_its_connections(monkeypatch):
+    async def story() -> None:
+        bench = Bench(monkeypatch, batch_rows=2, row_s=0.2)
+        asked = [bench.connect() for _ in range(9)]
+        for connection, _ in asked:
+            connection.data_received(request(MILLISECONDS % 500))
+            await bench.settle()
+        refused = [wire for _, wire in asked if wire.said.found]
+        assert len(refused) >= 3
+        for wire in refused:
+            ((status, headers, said),) = wire.said.found
+            assert (status, said["code"], said["error"]) == (503, "deadline", said["detail"])
+            assert int(headers["retry-after"]) >= 1
+            assert wire.open
+        bench.go.set()
+        await bench.settle()
+
+    run(story())
