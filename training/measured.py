@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-UNITS = {"Q1": "ratio", "Q1b": "ratio"}  # all other figures here are fractions from 0 to 1
+UNITS = {
+    "Q1": "ratio", "Q1b": "ratio", "P3": "ratio", "P4": "ratio",
+    "P5": "largest absolute difference", "P5b": "swapped rows of 100,000", "P6": "errors",
+    "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches",
+}  # fmt: skip  # all others are fractions from 0 to 1
 
 
 def record(path: Path, figures: Mapping[str, float], command: str) -> None:
@@ -18,7 +22,7 @@ def record(path: Path, figures: Mapping[str, float], command: str) -> None:
     for name, value in figures.items():
         rows[name] = {
             "id": name,
-            "value": round(float(value), 4),
+            "value": float(f"{value:.4g}"),
             "unit": UNITS.get(name.split("@")[0], "fraction"),
             "command": command,
             "date": datetime.now(UTC).date().isoformat(),

@@ -30,7 +30,7 @@ class Limits:
     queue_bytes: int = 64 * 2**20
     isolation_calls: int = 32
     safety: float = 0.05
-    safety_s: float = 0.005
+    safety_s: float = 0.008
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ ROUNDS, TRIES, ROWS = 5, 10, 100_000
 
 # What measures a row, given the length of a sustained run in seconds; P8 comes with P7.
 SUITES: Mapping[str, Callable[[float], dict[str, float]]] = {
-    "P3": lambda seconds: {"P3": capacity.lone_caller_ratio(ROUNDS, seconds / 12)},
+    "P3": lambda seconds: {"P3": capacity.lone_caller_ratio(ROUNDS, max(seconds / 12, 1.0))},
     "P4": lambda seconds: {"P4": capacity.batching_gain(seconds / 4)},
     "P5": lambda seconds: promises.answers_of_their_own(ROWS if seconds >= STEADY_S else ROWS // 50),
     "P6": lambda _: {"P6": promises.errors_for_one_bad_row(TRIES)},
