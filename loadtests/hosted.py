@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bentos.serving.hosting import Hosting, Servable
+from bentos.serving.openinference import Repository
 from bentos.serving.problems import Refused
 from bentos.serving.server import Server
 
@@ -17,8 +18,8 @@ class NoRepository:
         raise Refused(404, "no_model", f"There is no other model here; {name!r} {version or ''} cannot be loaded.")
 
 
-async def host(server: Server, model: Servable) -> None:
-    """Measure the model's cost and let it answer."""
+async def host(server: Server, model: Servable, others: Repository | None = None) -> None:
+    """Measure the model's cost and let it answer; ``others`` is where more can be loaded from."""
     hosting = Hosting(server.knobs.limits)
     await hosting.load(model)
-    server.open(hosting, NoRepository())
+    server.open(hosting, others or NoRepository())

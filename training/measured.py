@@ -12,7 +12,7 @@ from pathlib import Path
 UNITS = {
     "Q1": "ratio", "Q1b": "ratio", "P3": "ratio", "P4": "ratio",
     "P5": "largest absolute difference", "P5b": "swapped rows of 100,000", "P6": "errors",
-    "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches",
+    "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches", "R6": "failed requests", "R6b": "s",
 }  # fmt: skip  # all others are fractions from 0 to 1
 
 

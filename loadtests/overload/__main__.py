@@ -1,4 +1,4 @@
-"""Measure P3 to P9 of our server and write them into docs/measured.json: ``python -m loadtests.overload``."""
+"""Measure P3 to P9 and R6 of our server and write them into docs/measured.json: ``python -m loadtests.overload``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from loadtests.overload import capacity, goodput, promises
+from loadtests.overload import capacity, goodput, operation, promises
 from loadtests.slo import STEADY_S, VoidError
 from training.measured import record
 
@@ -22,6 +22,8 @@ SUITES: Mapping[str, Callable[[float], dict[str, float]]] = {
     "P6": lambda _: {"P6": promises.errors_for_one_bad_row(TRIES)},
     "P7": goodput.figures,
     "P9": lambda _: {"P9": promises.work_for_nobody()},
+    "R6": operation.versions,
+    "SIGTERM": lambda _: operation.stopping(),
 }
 
 

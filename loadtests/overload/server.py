@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TextIO
 
 import bentoml
 import numpy as np
@@ -22,12 +23,12 @@ from loadtests.overload.model import batch_s
 class OverloadModel:
     """One number a row."""
 
-    name, version, platform = "overload", "1", "sleep"
+    name, platform = "overload", "sleep"
     input = TensorSpec("features", "FP64", (-1, 1))
     outputs = (TensorSpec("prediction", "FP64", (-1,)),)
 
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal.open("w", buffering=1)
+    def __init__(self, version: str, journal: TextIO) -> None:
+        self.version, self.journal = version, journal
 
     def predict(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         began = time.monotonic()
@@ -42,6 +43,19 @@ class OverloadModel:
         return np.zeros((n, 1))
 
 
+class Versions:
+    """Two that answer the same."""
+
+    def __init__(self, journal: TextIO) -> None:
+        self.journal = journal
+
+    def index(self) -> list[tuple[str, str]]:
+        return [("overload", "1"), ("overload", "2")]
+
+    def open(self, name: str, version: str | None) -> OverloadModel:
+        return OverloadModel(version or "1", self.journal)
+
+
 @bentoml.service(name="overload", service_class=HotService)
 class Overload:
     """One process."""
@@ -50,4 +64,5 @@ class Overload:
 
     @bentoml.on_startup
     async def host(self) -> None:
-        await host(self.bento_service.server, OverloadModel(Path(os.environ["OVERLOAD_JOURNAL"])))
+        journal = Path(os.environ["OVERLOAD_JOURNAL"]).open("w", buffering=1)  # noqa: SIM115 - for as long as it runs
+        await host(self.bento_service.server, OverloadModel("1", journal), Versions(journal))
