@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import httptools
 
-from bentos.serving.messages import JSON, OCTETS
-from bentos.serving.problems import Headers, Refused, new_trace_id
+from bentos.serving.messages import JSON, OCTETS, PROBLEM, Reply
+from bentos.serving.problems import Headers, Refused, new_trace_id, refusal
 
 DEADLINE, REQUEST_ID, TRACE = b"x-forewatt-deadline-ms", b"x-request-id", b"traceparent"
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -46,6 +46,12 @@ def trace_id(headers: dict[bytes, bytes]) -> str:
     """The caller's (W3C Trace Context), or a new one."""
     given = TRACEPARENT.fullmatch(headers.get(TRACE, b""))
     return given[1].decode() if given else new_trace_id()
+
+
+def as_problem(failure: Exception, headers: dict[bytes, bytes]) -> Reply:
+    """The document that answers such a request, whatever went wrong."""
+    refused = refusal(failure)
+    return Reply(refused.status, refused.body(trace_id(headers)), PROBLEM, refused.headers)
 
 
 def repeated(headers: dict[bytes, bytes]) -> Headers:

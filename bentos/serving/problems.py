@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from typing import Any
 import orjson
 
 from bentos.serving.contract import Shed
+
+log = logging.getLogger("forewatt.serving")
 
 Headers = list[tuple[bytes, bytes]]
 OVERLOADED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
@@ -48,6 +51,16 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
 def new_trace_id() -> str:
     """For a caller who sent none."""
     return os.urandom(16).hex()
+
+
+def refusal(failure: Exception) -> Refused:
+    """What a caller is told of it; what nobody expected goes to the log."""
+    if isinstance(failure, Refused):
+        return failure
+    if isinstance(failure, Shed):
+        return from_shed(failure)
+    log.error("a request failed", exc_info=failure)
+    return Refused(500, "internal", "Something failed here. It is in the server's log.")
 
 
 def from_shed(shed: Shed) -> Refused:

@@ -7,21 +7,18 @@ else is uvicorn's, and is answered in the same words.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bentos.serving.contract import Served, Shed
-from bentos.serving.heads import Head, Heads, trace_id
+from bentos.serving.heads import Head, Heads, as_problem
 from bentos.serving.hosting import Array, Hosted, Hosting, Outputs
 from bentos.serving.inference import Question, answered, understood
-from bentos.serving.messages import PROBLEM, Reply
-from bentos.serving.problems import Headers, Refused, from_shed
+from bentos.serving.messages import Reply
+from bentos.serving.problems import Headers
 from bentos.serving.waiting import Ticket
-
-log = logging.getLogger("forewatt.serving")
 
 START, HEAD_END, LONGEST_HEAD = b"POST /v2/models/", b"\r\n\r\n", 8192
 
@@ -97,8 +94,8 @@ class HotProtocol(HttpToolsProtocol):
             else:
                 ticket = hosted.enqueue(question.rows, deadline, self._answer)
                 self._ticket = None if ticket.over else ticket
-        except (Shed, Refused) as refused:
-            self._respond(self._problem(refused))
+        except Exception as failure:
+            self._respond(as_problem(failure, head.headers))
 
     def _answer(self, outcome: Served[Outputs] | Shed) -> None:
         self._ticket = None
@@ -106,20 +103,13 @@ class HotProtocol(HttpToolsProtocol):
             if isinstance(outcome, Shed):
                 raise outcome
             reply = answered(self._question, outcome)
-        except (Shed, Refused) as refused:
-            reply = self._problem(refused)
-        except Exception:
-            log.exception("an inference of %s failed", self._head.model)
-            reply = self._problem(Refused(500, "internal", "Something failed here. It is in the server's log."))
+        except Exception as failure:
+            reply = as_problem(failure, self._head.headers)
         self._respond(reply)
         if self._held:
             data, self._held = self._held, b""
             self.flow.resume_reading()
             self.data_received(data)
-
-    def _problem(self, failure: Shed | Refused) -> Reply:
-        refused = from_shed(failure) if isinstance(failure, Shed) else failure
-        return Reply(refused.status, refused.body(trace_id(self._head.headers)), PROBLEM, refused.headers)
 
     def _respond(self, reply: Reply) -> None:
         last = b"connection: close\r\n" if self._leaving else b""

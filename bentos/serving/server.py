@@ -15,12 +15,12 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bentos.serving.contract import Limits, Shed
-from bentos.serving.heads import MAX_DEADLINE_MS, Heads, check_type, deadline_s, repeated, trace_id
+from bentos.serving.contract import Limits
+from bentos.serving.heads import MAX_DEADLINE_MS, Heads, as_problem, check_type, deadline_s, repeated
 from bentos.serving.hosting import Hosting
-from bentos.serving.messages import PROBLEM, Reply, Request
+from bentos.serving.messages import Reply, Request
 from bentos.serving.openinference import OpenInference, Repository
-from bentos.serving.problems import Headers, Refused, from_shed
+from bentos.serving.problems import Headers, Refused
 from bentos.serving.protocol import SHORT_WAY
 
 Scope = MutableMapping[str, Any]
@@ -110,17 +110,12 @@ class Server:
             body = await _body(headers, receive, self.knobs.body_limit_bytes)
             caller.watch()
             reply = await handler(Request(scope["method"], scope["path"], headers, body, deadline))
-        except Refused as refused:
-            reply = _problem(refused, headers)
-        except Shed as shed:
-            reply = _problem(from_shed(shed), headers)
         except asyncio.CancelledError:
             if caller.gone:
                 return
             raise
-        except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            reply = _problem(Refused(500, "internal", "Something failed here. It is in the server's log."), headers)
+        except Exception as failure:
+            reply = as_problem(failure, headers)
         finally:
             caller.forget()
         await _send(send, reply, headers)
@@ -167,10 +162,6 @@ async def _body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> by
     if size > limit:
         raise Refused(413, "too_large", f"A body may have {limit} bytes. Send less at once.")
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _problem(refused: Refused, headers: dict[bytes, bytes]) -> Reply:
-    return Reply(refused.status, refused.body(trace_id(headers)), PROBLEM, refused.headers)
 
 
 async def _send(send: Send, reply: Reply, asked: dict[bytes, bytes] | None = None) -> None:

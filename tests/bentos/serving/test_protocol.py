@@ -315,3 +315,24 @@ def test_a_crowd_is_refused_in_words_and_keeps_its_connections(monkeypatch):
         await bench.settle()
 
     run(story())
+
+
+@pytest.mark.parametrize("broken", ["understood", "answered"])
+def test_what_nobody_expected_is_500_and_the_connection_lives(monkeypatch, broken, caplog):
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    async def story() -> None:
+        bench = Bench(monkeypatch)
+        bench.go.set()
+        connection, wire = bench.connect()
+        with monkeypatch.context() as while_broken:
+            while_broken.setattr(protocol, broken, fail)
+            connection.data_received(request())
+            await bench.settle()
+        connection.data_received(request())
+        await bench.settle()
+        assert [status for status, _, _ in wire.said.found] == [500, 200]
+        assert "a mistake of ours" in caplog.text
+
+    run(story())
