@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httptools
 
-from bentos.serving.messages import JSON, OCTETS, PROBLEM, Reply
+from bentos.serving.messages import JSON, OCTETS, PROBLEM, Reply, lines
 from bentos.serving.problems import Headers, Refused, new_trace_id, refusal
 
 DEADLINE, REQUEST_ID, TRACE = b"x-forewatt-deadline-ms", b"x-request-id", b"traceparent"
@@ -111,8 +111,7 @@ class Heads:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, Refused):
             return None
         version = found[2].decode() if found[2] else None
-        again = b"".join([b"%b: %b\r\n" % header for header in repeated(said.headers)])
-        return Head(found[1].decode(), version, int(length), within_s, said.headers, again)
+        return Head(found[1].decode(), version, int(length), within_s, said.headers, lines(repeated(said.headers)))
 
 
 class _Said:

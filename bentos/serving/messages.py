@@ -32,6 +32,11 @@ class Reply:
     headers: Headers = field(default_factory=list)
 
 
+def lines(headers: Headers) -> bytes:
+    """As they stand in a head."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
 def timings(served: Served[Any]) -> bytes:
     """For ``Server-Timing`` (W3C): milliseconds behind other batches, waiting for company, and in the model."""
     return (

@@ -58,12 +58,12 @@ def refusal(failure: Exception) -> Refused:
     if isinstance(failure, Refused):
         return failure
     if isinstance(failure, Shed):
-        return from_shed(failure)
+        return _from_shed(failure)
     log.error("a request failed", exc_info=failure)
     return Refused(500, "internal", "Something failed here. It is in the server's log.")
 
 
-def from_shed(shed: Shed) -> Refused:
+def _from_shed(shed: Shed) -> Refused:
     """503 with Retry-After, in whole seconds as the header wants them."""
     refused = Refused(503, shed.reason, SHED[shed.reason])
     refused.headers.append((b"retry-after", str(max(1, math.ceil(shed.retry_after_s))).encode()))

@@ -16,7 +16,7 @@ from bentos.serving.contract import Served, Shed
 from bentos.serving.heads import Head, Heads, as_problem
 from bentos.serving.hosting import Array, Hosted, Hosting, Outputs
 from bentos.serving.inference import Question, answered, understood
-from bentos.serving.messages import Reply
+from bentos.serving.messages import Reply, lines
 from bentos.serving.problems import Headers
 from bentos.serving.waiting import Ticket
 
@@ -51,7 +51,7 @@ class ShortWay:
     def standing(self, headers: Headers) -> bytes:
         """uvicorn's own lines, such as the date, which it makes anew every second."""
         if headers is not self._standing[0]:
-            self._standing = (headers, _lines(headers))
+            self._standing = (headers, lines(headers))
         return self._standing[1]
 
 
@@ -113,7 +113,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def _respond(self, reply: Reply) -> None:
         last = b"connection: close\r\n" if self._leaving else b""
-        always, more = SHORT_WAY.standing(self.server_state.default_headers), _lines(reply.headers)
+        always, more = SHORT_WAY.standing(self.server_state.default_headers), lines(reply.headers)
         self.transport.write(
             b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b%b\r\n%b"
             % (
@@ -173,10 +173,6 @@ class HotProtocol(HttpToolsProtocol):
         """httptools has seen its end."""
         self._in_message = False
         super().on_message_complete()
-
-
-def _lines(headers: Headers) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def install() -> None:
