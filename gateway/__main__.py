@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from gateway import logs
 from gateway.app import create_app
 from gateway.settings import Settings
+from gateway.shortway import ShortProtocol
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=ShortProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

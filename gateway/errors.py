@@ -58,8 +58,8 @@ class Problem(HTTPException):
         self.code = code
         self.faults = faults
 
-    def response(self, path: str) -> JSONResponse:
-        """The document; ``path`` is what was asked for."""
+    def response(self, path: str, trace_id: str | None = None) -> JSONResponse:
+        """The document; ``path`` is what was asked for, under the id of this request or the one that is given."""
         detail = _short(self.detail, 1000)
         document = ProblemDocument(
             type=f"urn:forewatt:problem:{self.code}",
@@ -68,7 +68,7 @@ class Problem(HTTPException):
             detail=detail,
             instance=_short(path),
             errors=list(self.faults),
-            trace_id=correlation_id.get(),
+            trace_id=trace_id or correlation_id.get(),
             error=detail if path.startswith("/v2") else None,
         )
         content = document.model_dump(exclude_none=True)

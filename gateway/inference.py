@@ -17,6 +17,7 @@ from pydantic_core import from_json
 
 from bentos.load.schema import Answer, Question
 from gateway.errors import Problem, Unavailable
+from gateway.messages import Headers
 from gateway.metrics import INFERENCE_SECONDS
 from gateway.settings import MAX_DEADLINE_MS, Knobs, Settings
 
@@ -27,8 +28,6 @@ RETRY_AFTER_S = 2
 PIECE_BYTES = 64 * 1024
 
 BROKEN = (httpx.TransportError, aiohttp.ClientError)  # the transport lets some of aiohttp's own pass
-
-Headers = list[tuple[bytes, bytes]]
 
 
 def connect(settings: Settings) -> httpx.AsyncClient:
@@ -74,7 +73,7 @@ async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int) -
         # Strict about NaN: a number that is none must not leave this house as null.
         return Answer.model_validate(from_json(content, allow_inf_nan=False))
     except ValueError:
-        raise _garbled() from None
+        raise garbled() from None
 
 
 def outgoing(client: httpx.AsyncClient, method: str, target: bytes, headers: Headers, body: bytes) -> httpx.Request:
@@ -125,28 +124,31 @@ async def _hop(deadline_ms: int) -> AsyncIterator[None]:
         outcome = "answered"
     except TimeoutError:
         outcome = "late"
-        raise _late(deadline_ms) from None
+        raise late(deadline_ms) from None
     except aiohttp.ClientResponseError:
         outcome = "garbled"
-        raise _garbled() from None
+        raise garbled() from None
     except BROKEN:
         outcome = "unreachable"
-        raise _unavailable() from None
+        raise unavailable() from None
     finally:
-        INFERENCE_SECONDS.labels(outcome).observe(perf_counter() - started)
+        INFERENCE_SECONDS.observe((outcome,), perf_counter() - started)
 
 
-def _unavailable(retry_after_s: int = RETRY_AFTER_S) -> Problem:
+def unavailable(retry_after_s: int = RETRY_AFTER_S) -> Problem:
+    """Nobody there, or too busy."""
     detail = "The inference server cannot answer now."
     return Unavailable("inference-unavailable", detail, retry_after_s=retry_after_s)
 
 
-def _late(deadline_ms: int) -> Problem:
+def late(deadline_ms: int) -> Problem:
+    """The deadline came first."""
     detail = f"No answer within {deadline_ms} ms. Allow more with {DEADLINE_HEADER}, or try again later."
     return Problem(504, "deadline-exceeded", detail)
 
 
-def _garbled() -> Problem:
+def garbled() -> Problem:
+    """Something answered, but not in our language."""
     detail = "The inference server sent no answer that we know. Check that its version is this gateway's."
     return Problem(502, "inference-garbled", detail)
 
@@ -155,13 +157,13 @@ def _refusal(response: httpx.Response, content: bytes) -> Problem:
     """What the inference server refused, in the caller's terms."""
     if response.status_code in (429, 503):
         wait = response.headers.get("retry-after", "")
-        return _unavailable(int(wait) if wait.isdigit() else RETRY_AFTER_S)
+        return unavailable(int(wait) if wait.isdigit() else RETRY_AFTER_S)
     if response.status_code == 504:
         detail = "The inference server ran out of time. Allow more, or try again later."
         return Problem(504, "deadline-exceeded", detail)
     if response.status_code in (400, 422):
         return Problem(422, "refused-by-model", _reason(content))
-    return _garbled()
+    return garbled()
 
 
 def _reason(content: bytes) -> str:

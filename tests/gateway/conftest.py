@@ -20,13 +20,14 @@ from starlette.routing import Route
 from bentos.load.schema import Answer, Question
 from gateway.app import create_app
 from gateway.settings import Settings
+from gateway.shortway import ShortProtocol
 
 
 @contextmanager
-def running(app) -> Iterator[str]:
-    """The app behind uvicorn, as in production; gives its address."""
+def running(app, http="auto") -> Iterator[str]:
+    """The app behind uvicorn and its parser, or another one; gives its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+    server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, access_log=False, server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started and thread.is_alive():
@@ -129,7 +130,7 @@ def settings(upstream: FakeInference, tmp_path_factory) -> Settings:
 
 @pytest.fixture(scope="session")
 def address(settings: Settings) -> Iterator[str]:
-    with running(create_app(settings)) as url:
+    with running(create_app(settings), ShortProtocol) as url:
         yield url
 
 
@@ -151,7 +152,7 @@ def run_gateway():
 
     @contextmanager
     def run(settings: Settings) -> Iterator[httpx.Client]:
-        with running(create_app(settings)) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        with running(create_app(settings), ShortProtocol) as url, httpx.Client(base_url=url, trust_env=False) as client:
             yield client
 
     return run
