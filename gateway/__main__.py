@@ -7,7 +7,7 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
-from gateway import logs
+from gateway import auth, logs
 from gateway.app import create_app
 from gateway.settings import Settings
 from gateway.shortway import ShortProtocol
@@ -21,6 +21,9 @@ def main() -> int:
         for error in wrong.errors():
             name = "FOREWATT_" + "_".join(str(part).upper() for part in error["loc"][:1])
             sys.stderr.write(f"{name}: {error['msg']}\n")
+        return 2
+    if why := auth.exposed(settings):
+        sys.stderr.write(why + "\n")
         return 2
     logs.configure()
     uvicorn.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,14 +12,17 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import errors, forecasts, health, inference, metrics, openinference, shortway, store
+from gateway import auth, errors, forecasts, health, inference, metrics, openinference, shortway, store
 from gateway.bodies import BodyLimit
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.settings import Settings
 
+log = logging.getLogger(__name__)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The gateway as an ASGI application; nothing is opened before its lifespan begins."""
+    rights = auth.Rights(settings.key)
     app = FastAPI(
         title="Forewatt",
         version=metrics.version(),
@@ -27,11 +31,14 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             Middleware(CorrelationIdMiddleware, validator=is_request_id),
             Middleware(AccessLog),
+            Middleware(auth.Guard, rights=rights),
             Middleware(BodyLimit, limit_bytes=settings.body_limit_bytes),
         ],
     )
-    app.state.settings = settings
-    for room in (forecasts, openinference, health, metrics):
+    app.state.settings, app.state.rights = settings, rights
+    for room in (forecasts, openinference):
+        app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
+    for room in (auth, health, metrics):
         app.include_router(room.router)
     errors.install(app)
     return app
@@ -44,7 +51,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     app.state.database = store.connect(settings.database)
     await asyncio.to_thread(store.migrate, app.state.database)
-    async with inference.connect(settings) as app.state.inference, shortway.opened(settings) as way:
+    if settings.inference_socket and not settings.socket:
+        log.warning("FOREWATT_INFERENCE_SOCKET is too long for the system; FOREWATT_INFERENCE_URL is used instead.")
+    async with inference.connect(settings) as app.state.inference, shortway.opened(settings, app.state.rights) as way:
         yield {shortway.STATE: way}
     app.state.database.dispose()
     ACCESS.flush()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httptools
 
 from gateway.logs import is_request_id
-from gateway.messages import HOP_BY_HOP, Headers, lines
+from gateway.messages import HOP_BY_HOP, KEY_HEADERS, Headers, lines
 from gateway.settings import MAX_DEADLINE_MS
 
 START, HEAD_END, LONGEST = b"POST /v2/models/", b"\r\n\r\n", 8192
@@ -20,6 +20,7 @@ SEGMENT = rb"(?!\.\.?/)[\w.-]+"
 INFER = re.compile(rb"/v2/models/%b(?:/versions/%b)?/infer" % (SEGMENT, SEGMENT))
 LENGTH, DEADLINE, REQUEST_ID = b"content-length", b"x-forewatt-deadline-ms", b"x-request-id"
 # A request with one of these is more than a head and so many bytes, or names headers that must not go on.
+REPLACED = KEY_HEADERS | {DEADLINE, REQUEST_ID}  # with ours, or with nothing
 UNUSUAL = HOP_BY_HOP - {b"connection", LENGTH, b"host"}
 KEPT = 1024  # heads; a flood of different ones starts anew
 
@@ -84,7 +85,7 @@ class Heads:
             or not (request_id is None or is_request_id(request_id.decode("latin-1")))
         ):
             return None
-        passed = [pair for pair in said.headers if pair[0] not in HOP_BY_HOP and pair[0] not in (DEADLINE, REQUEST_ID)]
+        passed = [pair for pair in said.headers if pair[0] not in HOP_BY_HOP | REPLACED]
         ours = [(LENGTH, length), (DEADLINE, deadline)]
         start = b"POST %b%b HTTP/1.1\r\nhost: %b\r\n" % (self._base, said.url, self._host)
         outgoing = start + lines(passed + ours) + REQUEST_ID + b": "

@@ -33,9 +33,14 @@ BROKEN = (httpx.TransportError, aiohttp.ClientError)  # the transport lets some 
 def connect(settings: Settings) -> httpx.AsyncClient:
     """A client over aiohttp's pool, which holds under load; it adds no header and keeps no cookie."""
 
+    def connector() -> aiohttp.BaseConnector:
+        if settings.socket:
+            return aiohttp.UnixConnector(settings.socket, limit=settings.pool_size, keepalive_timeout=KEEP_ALIVE_S)
+        return aiohttp.TCPConnector(limit=settings.pool_size, keepalive_timeout=KEEP_ALIVE_S)
+
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=settings.pool_size, keepalive_timeout=KEEP_ALIVE_S),
+            connector=connector(),
             cookie_jar=aiohttp.DummyCookieJar(),  # a jar would carry one caller's cookies to the next
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )

@@ -11,6 +11,7 @@ HOP_BY_HOP = frozenset(
     b"connection content-length expect host keep-alive proxy-authenticate proxy-authorization "
     b"proxy-connection te trailer transfer-encoding upgrade".split()
 )
+KEY_HEADERS = frozenset((b"x-api-key", b"authorization"))  # the gateway's; the inference server wants none
 # The gateway's own server writes these on every answer.
 OURS = frozenset((b"date", b"server", b"x-request-id"))
 

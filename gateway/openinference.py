@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from gateway import inference
 from gateway.errors import Problem, documented
 from gateway.inference import DeadlineMs, Inference
-from gateway.messages import OURS, end_to_end
+from gateway.messages import KEY_HEADERS, OURS, end_to_end
 
 router = APIRouter(tags=["open inference"], responses=documented(400, 413, 422, 500, 502, 503, 504))
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["open inference"], responses=documented(400, 413, 422, 
 @router.post("/v2/{path:path}", operation_id="openinference_post")
 async def relay(request: Request, client: Inference, deadline_ms: DeadlineMs) -> Response:
     """Model metadata, readiness and inference, as the inference server answers them."""
-    headers = end_to_end(request.headers.raw)
+    headers = [pair for pair in end_to_end(request.headers.raw) if pair[0] not in KEY_HEADERS]
     body = await request.body()
     outbound = inference.outgoing(client, request.method, _target(request), headers, body)
     answer, content = await inference.exchange(client, outbound, deadline_ms)

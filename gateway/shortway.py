@@ -17,14 +17,15 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway import inference
+from gateway import auth, inference
 from gateway.answers import Answer, response
+from gateway.auth import Rights
 from gateway.errors import Problem
 from gateway.heads import Head, Heads
 from gateway.logs import note
 from gateway.metrics import INFERENCE_SECONDS
 from gateway.settings import Settings
-from gateway.upstream import GARBLED, Exchange, Lines
+from gateway.upstream import GARBLED, Connect, Exchange, Lines
 
 ROUTE = "/v2/{path:path}"
 STATE = "short_way"  # of the application, for each connection
@@ -34,22 +35,28 @@ HUNG_UP = 499  # in log and metrics; nobody is there to read it
 class ShortWay:
     """What the connections of one gateway share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, rights: Rights) -> None:
         url = settings.inference_url
         self.open = url.scheme == "http"
         host, port = url.host or "", url.port or 80
         named = host if port == 80 else f"{host}:{port}"
         base = (url.path or "").rstrip("/")
         self.heads = Heads(named.encode(), base.encode(), settings.deadline_ms, settings.body_limit_bytes)
-        loop = asyncio.get_running_loop()
-        address = host.strip("[]")
-        self.lines = Lines(lambda line: loop.create_connection(line, address, port), settings.pool_size)
+        self.heads.admits = rights.admits
+        self.lines = Lines(_connect(settings.socket, host.strip("[]"), port), settings.pool_size)
+
+
+def _connect(socket: str | None, host: str, port: int) -> Connect:
+    loop = asyncio.get_running_loop()
+    if socket is not None:
+        return lambda line: loop.create_unix_connection(line, socket)
+    return lambda line: loop.create_connection(line, host, port)
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[ShortWay]:
+async def opened(settings: Settings, rights: Rights) -> AsyncIterator[ShortWay]:
     """For as long as the gateway runs."""
-    way = ShortWay(settings)
+    way = ShortWay(settings, rights)
     try:
         yield way
     finally:
@@ -128,6 +135,9 @@ class ShortProtocol(HttpToolsProtocol):
     def _ask(self, body: bytes) -> None:
         head = self._head
         request_id = self._request_id = head.request_id or os.urandom(16).hex().encode()
+        if not head.admitted:
+            self._refuse(auth.refusal())
+            return
         self._exchange = Exchange(head.outgoing + request_id + b"\r\n\r\n", body, request_id, self._done)
         self._asked = time.monotonic()
         self._deadline = self._asked + head.deadline_ms / 1000

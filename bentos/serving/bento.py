@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _bentoml_sdk import Service
 
-from bentos.serving import protocol
+from bentos.serving import listener, protocol
 from bentos.serving.server import Asgi, Knobs, Server
 
 
@@ -16,5 +16,8 @@ class HotService(Service):
     def to_asgi(self, is_main: bool = True) -> Asgi:
         """Called once in each worker, before the service's class is instantiated."""
         protocol.install()
-        self.server = Server(super().to_asgi(is_main), Knobs())
+        knobs = Knobs()
+        if knobs.inference_socket is not None:
+            listener.install(knobs.inference_socket)
+        self.server = Server(super().to_asgi(is_main), knobs)
         return self.server

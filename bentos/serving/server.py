@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -47,6 +48,7 @@ class Knobs(BaseSettings):
     body_limit_bytes: int = Field(default=8 * 2**20, ge=1024)
     deadline_ms: int = Field(default=10_000, ge=1, le=MAX_DEADLINE_MS)
     unready_s: float = Field(default=2.0, ge=0)  # from saying "not ready" to closing the door
+    inference_socket: Path | None = None  # a second door, for a gateway on the same host
 
     @property
     def limits(self) -> Limits:
