@@ -9,9 +9,9 @@ import asyncio
 import gc
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httptools
@@ -41,6 +41,7 @@ class Target:
     most: int = 1024
     patience_s: float = 10.0
     keep_bodies: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -50,8 +51,9 @@ class Target:
     def requests(self) -> list[bytes]:
         """Everything that goes over the wire, made before the clock runs."""
         url = urlsplit(self.url)
+        more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         head = (
-            f"POST {url.path or '/'} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
+            f"POST {url.path or '/'} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n{more}"
             f"X-Forewatt-Deadline-Ms: {round(self.deadline_ms)}\r\nContent-Length: "
         ).encode()
         return [head + str(len(body)).encode() + b"\r\n\r\n" + body for body in self.bodies]
