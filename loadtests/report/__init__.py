@@ -1,0 +1,5 @@
+"""What a run file says, for people: a page, Markdown, and whether two runs differ: ``python -m loadtests.report``."""
+
+from loadtests.report.page import render
+
+__all__ = ["render"]
