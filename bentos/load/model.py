@@ -12,14 +12,18 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bentos.artifact import Artifact, ArtifactError, fingerprint
 from bentos.load import baseline, paths
+from bentos.load.calendar import RegionError
 from bentos.load.features import design_matrix
 from bentos.load.known import Known, known_from
 from bentos.load.profile import Profile
 from bentos.load.schema import ANNUAL_DAYS, MODEL_DAYS, Answer, Day, Model, ModelType, Peak, Question, Reading, Strict
+from bentos.serving.problems import Refused
 from bentos.serving.tensors import TensorSpec
+from bentos.serving.threads import Threads
 
 Floats = NDArray[np.float64]
 
@@ -76,6 +80,19 @@ class LoadModel:
         """
         prepared = self.prepare(question)
         return self.finish(prepared, self.predict(prepared.rows) if len(prepared.rows) else [])
+
+    def respond(self, body: bytes) -> bytes:
+        """The same in JSON. Raises ``Refused``."""
+        try:
+            return self.answer(Question.model_validate_json(body)).model_dump_json().encode()
+        except ValidationError as wrong:
+            raise _refused(wrong) from None
+        except RegionError as unknown:
+            raise Refused(422, "region_unknown", str(unknown)) from None
+
+    def sample_question(self) -> bytes:
+        """The golden one: of its three years few callers have more."""
+        return json.dumps(self.manifest.golden.question).encode()
 
     def prepare(self, question: Question) -> Prepared:
         """All that is done for one question alone, before the rows of many are predicted together."""
@@ -150,6 +167,14 @@ class LoadModel:
         )
 
 
+def _refused(wrong: ValidationError) -> Refused:
+    """400 for what is no JSON, 422 for what is well-formed but impossible; a place and a word for each fault."""
+    found = wrong.errors(include_url=False, include_input=False, include_context=False)[:50]
+    errors = [{"pointer": "".join(f"/{p}" for p in e["loc"]), "code": e["type"], "message": e["msg"]} for e in found]
+    status = 400 if found[0]["type"] == "json_invalid" else 422
+    return Refused(status, found[0]["type"], f"{found[0]['msg']} ({errors[0]['pointer'] or 'the whole'})", errors)
+
+
 def members() -> list[str]:
     """The names of the single models."""
     return [name for name in get_args(ModelType) if name != "Ensemble"]
@@ -171,7 +196,7 @@ def _close(answer: object, golden: object) -> bool:
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = Threads().model_threads, 1
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 

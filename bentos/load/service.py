@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import bentoml
-import numpy as np
-from pydantic import ValidationError
 
 from bentos.artifact import ArtifactError
-from bentos.load.calendar import RegionError
-from bentos.load.model import NAME, LoadModel, Prepared
+from bentos.load.model import NAME, LoadModel
 from bentos.load.repository import LoadRepository, open_model, stored_tag
 from bentos.load.schema import Answer, Question
 from bentos.serving.bento import HotService
-from bentos.serving.hosting import Hosting, whole
-from bentos.serving.messages import Reply, Request, timings
+from bentos.serving.hosting import Hosting
+from bentos.serving.messages import Reply, Request
 from bentos.serving.metrics import exposition
 from bentos.serving.problems import Refused
 
@@ -66,18 +62,10 @@ class LoadService:
         return await asyncio.to_thread(self.model.answer, question)
 
     async def hot_forecast(self, request: Request) -> Reply:
-        """The same before BentoML's middlewares: prepared alone, predicted with whoever else asks, finished alone."""
+        """The same before BentoML's middlewares, and refused before any work where the deadline cannot be kept."""
         if request.method != "POST":
             raise Refused(405, "wrong_method", "Send POST.")
-        hosted = self.hosting.find(NAME)
-        hosted.batcher.check(request.deadline)  # before any work is put into it
-        model = cast(LoadModel, hosted.model)
-        prepared = await asyncio.to_thread(_prepare, model, request.body)
-        if not len(prepared.rows):  # too short a history for the model
-            return Reply(200, await asyncio.to_thread(_finish, model, prepared, []))
-        served = await hosted.predict(prepared.rows, request.deadline)
-        answer = await asyncio.to_thread(_finish, model, prepared, whole(served.results))
-        return Reply(200, answer, headers=[(b"server-timing", timings(served))])
+        return await self.hosting.desk(NAME).ask(request)
 
     @property
     def model(self) -> LoadModel:
@@ -91,25 +79,3 @@ class LoadService:
     def __metrics__(self, bentos: str) -> str:
         """BentoML's own and ours."""
         return bentos + exposition()
-
-
-def _prepare(model: LoadModel, body: bytes) -> Prepared:
-    try:
-        return model.prepare(Question.model_validate_json(body))
-    except ValidationError as wrong:
-        raise _refused(wrong) from None
-    except RegionError as unknown:
-        raise Refused(422, "region_unknown", str(unknown)) from None
-
-
-def _refused(wrong: ValidationError) -> Refused:
-    """400 for what is no JSON, 422 for what is well-formed but impossible; a place and a word for each fault."""
-    found = wrong.errors(include_url=False, include_input=False, include_context=False)[:50]
-    errors = [{"pointer": "".join(f"/{p}" for p in e["loc"]), "code": e["type"], "message": e["msg"]} for e in found]
-    status = 400 if found[0]["type"] == "json_invalid" else 422
-    return Refused(status, found[0]["type"], f"{found[0]['msg']} ({errors[0]['pointer'] or 'the whole'})", errors)
-
-
-def _finish(model: LoadModel, prepared: Prepared, results: Sequence[Any]) -> bytes:
-    corrections = list(np.array(results, dtype=float).T)
-    return model.finish(prepared, corrections).model_dump_json().encode()

@@ -48,7 +48,6 @@ class Batcher(Generic[Row, Result]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cost, self.limits = cost, limits or Limits()
-        self._whole_batch_s = cost.of(self.limits.batch_rows)
         self._predict = predict
         self.at_once: Callable[[Sequence[Row]], Sequence[Result] | None] = _never
         self._observer: Observer = observer or Unobserved()
@@ -62,6 +61,10 @@ class Batcher(Generic[Row, Result]):
         self._idle_since = 0.0
         self._last_rows = 0  # of the batch that ended last
         self._arrivals = Arrivals()
+
+    @property
+    def _whole_batch_s(self) -> float:
+        return self.cost.of(self.limits.batch_rows)
 
     @property
     def waiting_rows(self) -> int:
@@ -175,7 +178,7 @@ class Batcher(Generic[Row, Result]):
                 seconds = self.cost.of(count(batch))
                 self._owed_s += seconds
                 self._free_at = start + seconds
-                self._running.add(self._loop.create_task(self._run(batch, now)))
+                self._running.add(self._loop.create_task(self._run(batch, now, seconds)))
 
     def _may_start(self) -> bool:
         """Something waits and the worker is idle, or a whole batch waits and nothing stands behind the running one."""
@@ -194,7 +197,7 @@ class Batcher(Generic[Row, Result]):
         if k >= self.limits.batch_rows or cost(k) + cost(1) - cost(k + 1) - gap <= k * (gap + cost(k + 1) - cost(k)):
             return 0.0
         slack = self._queue.first.deadline - now - self._with_safety(self.cost.of(k + 1))
-        return min(2 * gap, slack)
+        return min(2 * gap, slack, self.limits.linger_s)
 
     def _stop_lingering(self) -> None:
         """Nobody came: forget the gap, or the next dispatch would wait again."""
@@ -226,7 +229,7 @@ class Batcher(Generic[Row, Result]):
         self._deliver(batch, list(results), self._ended(started, len(results), 1))
         return True
 
-    async def _run(self, batch: Tickets[Row, Result], handed_over: float) -> None:
+    async def _run(self, batch: Tickets[Row, Result], handed_over: float, expected_s: float) -> None:
         """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
         results: list[Result | RowError] = []
         calls = 0
@@ -235,7 +238,7 @@ class Batcher(Generic[Row, Result]):
         finally:
             span = self._ended(handed_over, len(results), calls)
             self._running.discard(asyncio.current_task())
-            self._owed_s -= self.cost.of(count(batch))
+            self._owed_s -= expected_s
             self._free_at = span.ended + self._owed_s  # anew from each end, or small delays would add up
             self._dispatch()
             # Behind the next batch's task, so that the worker computes while these answers are written.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits, Served, Shed
 from bentos.serving.cost import Cost, measure_cost
+from bentos.serving.desk import Clerk, Desk
 from bentos.serving.isolation import RowError
 from bentos.serving.metrics import COUNTS, Counted
 from bentos.serving.problems import Refused
@@ -51,13 +52,27 @@ class Servable(Protocol):
         ...
 
 
+@runtime_checkable
+class Answering(Servable, Protocol):
+    """A model that takes whole questions beside rows."""
+
+    def respond(self, body: bytes) -> bytes:
+        """The answer to a question, both JSON. Raises ``Refused``; blocks."""
+        ...
+
+    def sample_question(self) -> bytes:
+        """One to measure the cost with."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """One version of a model and the batcher before it."""
+    """One version of a model, the batcher before it, and the desk for whole questions where it takes them."""
 
     model: Servable
     batcher: Batcher[Array, Outputs]
     outputs: dict[int, TensorSpec]  # by place
+    desk: Desk | None = None
 
     def enqueue(
         self, rows: Array, deadline: float, done: Callable[[Served[Outputs] | Shed], None]
@@ -111,6 +126,13 @@ class Hosting:
             raise Refused(404, "no_model", f"There is no model {said}. POST v2/repository/index lists what there is.")
         return hosted
 
+    def desk(self, name: str) -> Desk:
+        """Where the version that answers now takes whole questions. Raises ``Refused`` 404."""
+        desk = self.find(name).desk
+        if desk is None:
+            raise Refused(404, "no_questions", f"The model {name!r} takes rows alone: POST v2/models/{name}/infer.")
+        return desk
+
     def look(self, name: str, version: str | None = None) -> Hosted | None:
         """The version of ``name`` that is asked for, else the one that answers now, if there is one."""
         return self._hosted.get(name, {}).get(version or self._current.get(name, ""))
@@ -127,7 +149,9 @@ class Hosting:
         if model.version not in known:
             rows = list(model.examples(EXAMPLES * self.limits.batch_rows))
             compute = _Compute(model)
-            hosted = self._host(model, compute, await compute.cost(rows, self.limits.batch_rows))
+            batcher = self._batcher(model, compute, await compute.cost(rows, self.limits.batch_rows))
+            desk = await self._desk(model) if isinstance(model, Answering) else None
+            hosted = Hosted(model, batcher, dict(enumerate(model.outputs)), desk)
             # The one before stays and can be put back at once; older ones finish what they have accepted.
             kept = {version: before for version, before in known.items() if version == self._current[model.name]}
             for version in known.keys() - kept.keys():
@@ -143,15 +167,22 @@ class Hosting:
             COUNTS.remove(name, version)
         del self._current[name]
 
-    def _host(self, model: Servable, compute: _Compute, cost: Cost) -> Hosted:
+    def _batcher(self, model: Servable, compute: _Compute, cost: Cost) -> Batcher[Array, Outputs]:
         def at_once(rows: Sequence[Array]) -> list[Outputs] | None:
             return compute(rows) if cost.of(len(rows)) <= INLINE_S else None
 
-        counted = Counted(model.name, model.version, lambda: batcher.waiting_rows)
+        counted = Counted((model.name, model.version, "rows"), lambda: batcher.waiting_rows)
         batcher = Batcher(compute.in_thread, cost, self.limits, counted)
         batcher.at_once = at_once
         COUNTS.add(counted)
-        return Hosted(model, batcher, dict(enumerate(model.outputs)))
+        return batcher
+
+    async def _desk(self, model: Answering) -> Desk:
+        clerk = Clerk(model.respond)
+        counted = Counted((model.name, model.version, "questions"), lambda: desk.waiting)
+        desk = Desk(clerk, await clerk.cost_s(model.sample_question()), self.limits, counted)
+        COUNTS.add(counted)
+        return desk
 
 
 class _Compute:

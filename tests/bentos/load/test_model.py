@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from bentos.load import model as load_model
 from bentos.load.calendar import RegionError
 from bentos.load.schema import Answer, ModelType, Question
+from bentos.serving.problems import Refused
 
 RELEASED = Path(load_model.__file__).with_name("released")
 MODELS = get_args(ModelType)
@@ -145,6 +147,30 @@ def test_27_years_are_answered_within_a_second(ask, released):
         released.answer(question)
         taken.append(process_time() - begun)
     assert min(taken) < 1
+
+
+def test_a_question_in_json_is_answered_in_json(ask, released):
+    question = ask(100)
+    assert released.respond(question.model_dump_json().encode()) == released.answer(question).model_dump_json().encode()
+    sample = Question.model_validate_json(released.sample_question())
+    assert released.respond(released.sample_question()) == released.answer(sample).model_dump_json().encode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (b"{", (400, "json_invalid", [""])),
+        (b'{"series": [{"date": "2024-05-01"}]}', (422, "missing", ["/series/0/load"])),
+        ({"year": 2024}, (422, "month_incomplete", [""])),
+        ({"country": "XX"}, (422, "region_unknown", [])),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused_with_a_code_and_a_place(series, released, asked, said):
+    body = asked if isinstance(asked, bytes) else json.dumps({"series": series(100), **asked}).encode()
+    with pytest.raises(Refused) as refused:
+        released.respond(body)
+    places = [fault["pointer"] for fault in refused.value.errors]
+    assert (refused.value.status, refused.value.code, places) == said
 
 
 def test_an_unknown_place_is_no_answer_without_holidays(ask, released):

@@ -1,0 +1,90 @@
+"""Whole questions, which cannot be stacked: answered one at a time by one thread, under the same promises as rows.
+
+Each is a batch of its own before a batcher of its own. What the next one costs is not known before it is read, so the
+expected cost follows those answered last; it begins with one measured at start-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from bentos.serving.batcher import Batcher
+from bentos.serving.contract import Limits, Observer
+from bentos.serving.cost import Cost, measure_cost
+from bentos.serving.isolation import RowError
+from bentos.serving.messages import Reply, Request, timings
+from bentos.serving.problems import Refused
+
+WEIGHT = 0.1  # of the newest question in the expected cost
+ACCIDENT = 4.0  # times the expected cost; a question beyond counts as one of that
+SAFETY = 0.15  # of what is predicted: questions differ more than rows do
+
+Answers = Sequence[bytes | Refused]
+
+
+class Desk:
+    """Where questions wait and leave again; ``compute`` answers or refuses those it is given, one call at a time."""
+
+    def __init__(
+        self,
+        compute: Callable[[Sequence[bytes]], Awaitable[Answers]],
+        cost_s: float,
+        limits: Limits,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        alone = replace(limits, batch_rows=1, safety=SAFETY)
+        self._batcher: Batcher[bytes, bytes | Refused] = Batcher(compute, _each(cost_s), alone, observer, clock)
+
+    @property
+    def waiting(self) -> int:
+        """Questions in the queue."""
+        return self._batcher.waiting_rows
+
+    @property
+    def cost_s(self) -> float:
+        """What the next question should cost."""
+        return self._batcher.cost.of(1)
+
+    async def ask(self, request: Request) -> Reply:
+        """The answer by the request's deadline. Raises ``Shed`` and ``Refused``."""
+        served = await self._batcher.submit([request.body], request.deadline, len(request.body))
+        expected = self.cost_s
+        self._batcher.cost = _each(expected + WEIGHT * (min(served.compute_s, ACCIDENT * expected) - expected))
+        (answer,) = served.results
+        if isinstance(answer, bytes):
+            return Reply(200, answer, headers=[(b"server-timing", timings(served))])
+        raise answer.__cause__ if isinstance(answer, RowError) and answer.__cause__ else answer
+
+
+class Clerk:
+    """A thread that answers questions: one, since two would fight for the interpreter."""
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self._answer, self._loop = answer, asyncio.get_running_loop()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="questions")
+
+    async def __call__(self, bodies: Sequence[bytes]) -> Answers:
+        return await self._loop.run_in_executor(self._worker, self._answers, bodies)
+
+    async def cost_s(self, sample: bytes) -> float:
+        """What a question like ``sample`` costs in the thread."""
+        measured = await self._loop.run_in_executor(self._worker, measure_cost, self._answers, [sample], 1)
+        return measured.of(1)
+
+    def _answers(self, bodies: Sequence[bytes]) -> Answers:
+        return [self._answered(body) for body in bodies]
+
+    def _answered(self, body: bytes) -> bytes | Refused:
+        try:
+            return self._answer(body)
+        except Refused as refused:  # an answer too, and no fault to look for
+            return refused
+
+
+def _each(seconds: float) -> Cost:
+    return Cost((0.0, seconds))
