@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -22,6 +23,7 @@ class Shed(Exception):  # noqa: N818 - no fault of anyone's: a promise that coul
 class Limits:
     """What fits into a batch, what may wait, and how many calls a failed batch may cost until its bad rows are found.
 
+    ``linger_s`` is the longest that an idle worker waits for company, where the cost says that it pays.
     ``safety`` and ``safety_s`` widen every prediction by what it does not see: parsing, answering, the scheduler.
     """
 
@@ -29,6 +31,7 @@ class Limits:
     queue_rows: int = 4096
     queue_bytes: int = 64 * 2**20
     isolation_calls: int = 32
+    linger_s: float = math.inf
     safety: float = 0.05
     safety_s: float = 0.008
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import signal
 import sys
 import time
@@ -45,6 +46,7 @@ class Knobs(BaseSettings):
 
     batch_rows: int = Field(default=64, ge=1, le=4096)
     queue_rows: int = Field(default=4096, ge=1)
+    linger_ms: float = Field(default=math.inf, ge=0)
     body_limit_bytes: int = Field(default=8 * 2**20, ge=1024)
     deadline_ms: int = Field(default=10_000, ge=1, le=MAX_DEADLINE_MS)
     unready_s: float = Field(default=2.0, ge=0)  # from saying "not ready" to closing the door
@@ -52,7 +54,7 @@ class Knobs(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        return Limits(batch_rows=self.batch_rows, queue_rows=self.queue_rows)
+        return Limits(self.batch_rows, self.queue_rows, linger_s=self.linger_ms / 1000)
 
 
 class Server:
