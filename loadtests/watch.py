@@ -81,18 +81,21 @@ class Watch:
         self._url = url
         self._samples: list[Sample] = []
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._collect, name="watch", daemon=True)
+        self._thread: threading.Thread | None = None
         self._began = 0.0
 
     def start(self) -> None:
-        """Once."""
-        self._began = time.monotonic()
-        self._thread.start()
+        """The first call counts; without an address there is nothing to do."""
+        if self._url and self._thread is None:
+            self._began = time.monotonic()
+            self._thread = threading.Thread(target=self._collect, name="watch", daemon=True)
+            self._thread.start()
 
     def stop(self) -> list[Row]:
         """The rows so far."""
         self._stopped.set()
-        self._thread.join(2 * PATIENCE_S)
+        if self._thread:
+            self._thread.join(2 * PATIENCE_S)
         samples = self._samples[:]
         return [between(*pair) for pair in pairwise(samples)]
 
@@ -107,8 +110,10 @@ class Watch:
 
 def _page(url: str, timeout_s: float) -> str:
     address = urlsplit(url)
+    if not address.hostname:
+        raise ValueError(f"{url!r} names no server.")
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    connection = kind(address.hostname or "127.0.0.1", address.port, timeout=timeout_s)
+    connection = kind(address.hostname, address.port, timeout=timeout_s)
     try:
         connection.request("GET", address.path.rstrip("/") or "/metrics")
         answer = connection.getresponse()

@@ -41,20 +41,21 @@ def conclusion(found: Found) -> str:
     """One sentence; a rate that was not confirmed is not called one."""
     if found.good is None:
         return "no rate holds"
-    good, bad = found.said("good", found.good), found.said("bad", found.bad)
-    held = f"{sum(probe.verdict is Verdict.HOLDS for probe in good)} of {len(good)} fresh probes"
+    hold, fail = len(found.said(found.good, Verdict.HOLDS)), len(found.said(found.bad, Verdict.FAILS))
+    good = f"{found.good:.4g} requests/s ({_probes(hold)} held)"
     if found.generator_bound:
-        return f"at least {found.good:.4g} requests/s ({held}); the generator is the bound"
-    above = f"{sum(probe.verdict is Verdict.FAILS for probe in bad)} of {len(bad)}" if bad else "none"
-    if found.confirmed:
-        return f"{found.good:.4g} requests/s ({held} hold), not {found.bad:.4g} ({above} fail)"
-    high = f"{found.bad:.4g}" if found.bad else "more"
-    return f"between {found.good:.4g} ({held} hold) and {high} requests/s ({above} fail); time ran out: --budget"
+        return f"at least {good}; the generator is the bound"
+    bad = f"{found.bad:.4g} ({_probes(fail)} failed)" if found.bad else "more"
+    return f"{good}, not {bad}" if found.confirmed else f"between {good} and {bad}; give it more time with --budget"
+
+
+def _probes(count: int) -> str:
+    return f"{count} probe" + "s" * (count != 1)
 
 
 def at_that_rate(found: Found) -> dict[str, float]:
     """Means over the probes that held at the rate found."""
-    held = [p.outcome.seen for p in found.probes if p.rate == found.good and p.verdict is Verdict.HOLDS]
+    held = [probe.outcome.seen for probe in found.said(found.good, Verdict.HOLDS)]
     known = {name: [value for seen in held if (value := seen.get(name)) is not None] for name in SEEN}
     return {name: mean(values) for name, values in known.items() if values}
 

@@ -77,9 +77,10 @@ class Found:
     spent_s: float = 0.0
     probes: list[Probe] = field(default_factory=list)
 
-    def said(self, purpose: str, rate: float | None) -> list[Probe]:
-        """The probes with that purpose at that rate."""
-        return [probe for probe in self.probes if probe.purpose == purpose and probe.rate == rate]
+    def said(self, rate: float | None, verdict: Verdict) -> list[Probe]:
+        """The probes at that rate, if they confirmed it the fresh ones alone, that said so."""
+        fresh = ("good", "bad") if self.confirmed else ("grow", "shrink", "halve", "good", "bad")
+        return [p for p in self.probes if p.rate == rate and p.verdict is verdict and p.purpose in fresh]
 
 
 class Search:
@@ -92,6 +93,7 @@ class Search:
         self._low: float | None = None  # held
         self._high: float | None = None  # did not
         self._void_above = False  # since the generator did not get so far
+        self._decided: list[tuple[float, Verdict]] = []
 
     def run(self, start: float) -> Found:
         """Bracket, then confirm; where time runs out, what is known."""
@@ -100,8 +102,15 @@ class Search:
             while self._low is not None and not self._confirmed():
                 pass
         except OutOfTimeError:
-            self.found.good, self.found.bad = self.found.good or self._low, self.found.bad or self._high
+            self._conclude()
         return self.found
+
+    def _conclude(self) -> None:
+        """The lowest rate that did not hold, and the highest below it that did."""
+        self.found.bad = min((rate for rate, said in self._decided if said is Verdict.FAILS), default=None)
+        ceiling = self.found.bad or math.inf
+        held = (rate for rate, said in self._decided if said is Verdict.HOLDS and rate < ceiling)
+        self.found.good = max(held, default=None)
 
     def bracket(self, start: float) -> Found:
         """Only the bracket: what a comparison of many needs, and no claim about any."""
@@ -160,8 +169,13 @@ class Search:
         return Verdict.HOLDS
 
     def _decide(self, rate: float, purpose: str, share: float = 1.0) -> Verdict:
+        verdict = self._looked_at(rate, purpose, self.plan.length(rate, share))
+        self._decided.append((rate, verdict))
+        return verdict
+
+    def _looked_at(self, rate: float, purpose: str, seconds: float) -> Verdict:
         """Twice undecided is not proved, and so has failed; the second look is longer."""
-        seconds, said = self.plan.length(rate, share), Counter[Verdict]()
+        said = Counter[Verdict]()
         while True:
             verdict = self._probe(purpose, rate, seconds)
             said[verdict] += 1
