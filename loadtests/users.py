@@ -16,6 +16,7 @@ from gevent.timeout import Timeout
 from locust import FastHttpUser, task
 from locust.exception import StopUser
 
+from loadtests.clock import Alarm
 from loadtests.record import LATE, OK, REJECTED
 from loadtests.session import Session, api_key
 
@@ -106,12 +107,11 @@ class OpenLoop(Caller):
     @task
     def keep_to_the_schedule(self) -> None:
         """This generator's share of the arrivals, then nothing more."""
-        crew, session = Pool(), self.session
+        crew, alarm, session = Pool(), Alarm(), self.session
         start = session.begin()
         for number, moment in enumerate(session.arrivals().tolist()):
             due = start + moment
-            while (wait := due - perf_counter()) > 0:
-                gevent.sleep(wait)
+            alarm.wait_until(due)
             if number % IN_A_ROW == 0:
                 gevent.sleep(0)
             if len(crew) < MOST_IN_FLIGHT:
@@ -119,6 +119,7 @@ class OpenLoop(Caller):
             else:
                 session.dropped(due)
         crew.join()
+        alarm.close()
         raise StopUser
 
     def _leave(self, due: float) -> None:
