@@ -70,7 +70,22 @@ def holidays_of(region: Region, first_year: int, last_year: int) -> Holidays:
 
 def calendar_columns(days: pd.DatetimeIndex, region: Region) -> dict[str, Floats]:
     """Columns of zeros and ones (festivals: up to one) for each of ``days``, by name; Monday is all zeros."""
-    table = holidays_of(region, days[0].year, days[-1].year)
+    first_year, last_year = days[0].year, days[-1].year
+    names, whole = whole_years(region, first_year, last_year)
+    place = (days - pd.Timestamp(first_year, 1, 1)).days.to_numpy()
+    return dict(zip(names, whole[place].T, strict=True))
+
+
+@lru_cache(maxsize=16)  # of at most ten megabytes, mostly one
+def whole_years(region: Region, first_year: int, last_year: int) -> tuple[tuple[str, ...], Floats]:
+    """The names of the columns and their values [days, columns], from the first day of a year to the last of another."""
+    table = holidays_of(region, first_year, last_year)
+    days = pd.date_range(date(first_year, 1, 1), date(last_year, 12, 31))
+    columns = _columns(days, table)
+    return tuple(columns), np.stack(list(columns.values()), axis=1)
+
+
+def _columns(days: pd.DatetimeIndex, table: Holidays) -> dict[str, Floats]:
     dates = [stamp.date() for stamp in days]
     free = _flags(day in table.names for day in dates)
     made_up = _flags(day in table.worked_weekends for day in dates)

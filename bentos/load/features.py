@@ -50,28 +50,30 @@ def design_matrix(known: Known, at: pd.Timestamp, horizon: int) -> Design:
     profile = fit_profile(past, days)
     columns = _lags(past, days, profile) | _own_parts(profile) | _weather(past, days) | _calendar(past, days)
     columns["lead_days"] = np.arange(1.0, horizon + 1)
-    rows = {name: np.broadcast_to(columns[name], horizon) for name in (*RELATIVE, *ABSOLUTE)}
-    return Design(days, pd.DataFrame(rows, index=days, dtype=float), profile)
+    names = [*RELATIVE, *ABSOLUTE]
+    rows = np.stack([np.broadcast_to(columns[name], horizon) for name in names], axis=1)
+    return Design(days, pd.DataFrame(rows, index=days, columns=names), profile)
 
 
 def _lags(past: Known, days: pd.DatetimeIndex, profile: Profile) -> dict[str, Floats]:
     """The last known days, weeks and the same time last year: the days ahead have no nearer neighbours."""
     z = np.clip(profile.residuals / profile.spread, -FAR, FAR)
     weekday = pd.DatetimeIndex(past.days.index).day_of_week
-    same = {k: z[weekday == k][-8:] for k in range(7)}
+    same = [z[weekday == k][-8:] for k in range(7)]
     return {
         **{f"lag_{k}": z[-k] for k in (1, 2, 3)},
         **{f"mean_{k}d": z[-k:].mean() for k in (7, 28)},
-        "weekday_mean_4w": np.array([same[k][-4:].mean() for k in days.day_of_week]),
-        "weekday_mean_8w": np.array([same[k].mean() for k in days.day_of_week]),
+        "weekday_mean_4w": np.array([weeks[-4:].mean() for weeks in same])[days.day_of_week],
+        "weekday_mean_8w": np.array([weeks.mean() for weeks in same])[days.day_of_week],
         "last_year": _last_year(z, len(days)),
     }
 
 
 def _last_year(z: Floats, horizon: int) -> Floats:
     """Mean of the week around the day 52 weeks before; zero, the profile's own opinion, where there is none."""
-    middle = len(z) + np.arange(horizon) - 364
-    return np.array([z[m - 3 : m + 4].mean() if m >= 3 else 0.0 for m in middle])
+    begins = len(z) + np.arange(horizon) - 364 - 3
+    weeks = np.lib.stride_tricks.sliding_window_view(z, 7).mean(axis=1)
+    return np.where(begins >= 0, weeks[np.maximum(begins, 0)], 0.0)
 
 
 def _own_parts(profile: Profile) -> dict[str, Floats]:

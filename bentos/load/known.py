@@ -8,12 +8,18 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bentos.load.calendar import Region, holidays_of
-from bentos.load.schema import Question, Reading, Weather
+from bentos.load.schema import Question, Weather
+
+Floats = NDArray[np.float64]
 
 WEATHER = ["temperature", "humidity", "rainfall"]
+COLUMNS = ["load", *WEATHER]
 WEATHER_LASTS_DAYS = 3  # a gap in the weather that hides no season
+NOTHING_AHEAD = pd.DataFrame(index=pd.DatetimeIndex([]), columns=WEATHER, dtype=float)
+DAY_ZERO = date(1970, 1, 1).toordinal()  # of numpy's dates
 
 
 class LookAheadError(LookupError):
@@ -55,12 +61,16 @@ class Known:
 
 def known_from(question: Question) -> Known:
     """What a caller's question makes known. Raises ``RegionError``."""
-    table = _table(question.series, ["load", *WEATHER]).sort_index().loc[: pd.Timestamp(question.origin)]
-    ahead = _table(question.weather_ahead, WEATHER)
+    first, last = question.series[0].date, question.origin
     region = Region(question.country, question.subdivision)
-    holidays_of(region, table.index[0].year, table.index[-1].year)  # refused here, also where no model needs them
-    known = known_from_table(table, region)
-    return known.with_weather_ahead(ahead)
+    holidays_of(region, first.year, last.year)  # refused here, also where no model needs them
+    dates, cells = _cells(question.series, COLUMNS)
+    complete = dates <= np.datetime64(last)
+    known = _known(dates[complete], cells[complete], region)
+    if not question.weather_ahead:
+        return known
+    dates, cells = _cells(question.weather_ahead, WEATHER)
+    return known.with_weather_ahead(pd.DataFrame(cells, index=pd.DatetimeIndex(dates), columns=WEATHER))
 
 
 def known_from_table(table: pd.DataFrame, region: Region) -> Known:
@@ -69,19 +79,41 @@ def known_from_table(table: pd.DataFrame, region: Region) -> Known:
     A gap takes the last known value of the same weekday, weather the day before's for a few days: nothing may look
     at what came after it.
     """
-    measured = table.sort_index()
-    measured = measured.loc[measured.index[measured["load"] > 0][0] :]  # nothing lies before to fill a start from
-    every_day = pd.date_range(measured.index[0], measured.index[-1], freq="D")
-    days = measured.reindex(every_day).reindex(columns=["load", *WEATHER]).astype(float)
-    days.loc[~(days["load"] > 0), "load"] = np.nan
-    gaps = days.index[days["load"].isna()]
-    by_weekday = days["load"].groupby(every_day.day_of_week)
-    days["load"] = by_weekday.ffill().ffill()
-    days[WEATHER] = days[WEATHER].ffill(limit=WEATHER_LASTS_DAYS)
-    return Known(days, days.iloc[:0][WEATHER], region, tuple(stamp.date() for stamp in gaps))
+    measured = table.sort_index().reindex(columns=COLUMNS)
+    return _known(measured.index.to_numpy(), measured.to_numpy(float), region)
 
 
-def _table(rows: Sequence[Reading] | Sequence[Weather], columns: list[str]) -> pd.DataFrame:
-    index = pd.DatetimeIndex([row.date for row in rows])
-    cells = [[getattr(row, column) for column in columns] for row in rows]
-    return pd.DataFrame(cells, index=index, columns=columns, dtype=float)
+def _known(dates: NDArray[np.datetime64], cells: Floats, region: Region) -> Known:
+    """From ``dates`` in order and their rows [n, COLUMNS]."""
+    begins = int((cells[:, 0] > 0).argmax())  # nothing lies before to fill a start from
+    place = (dates[begins:] - dates[begins]).astype("timedelta64[D]").astype(int)
+    days = np.full((place[-1] + 1, len(COLUMNS)), np.nan)
+    days[place] = cells[begins:]
+    every_day = pd.date_range(dates[begins], periods=len(days), freq="D")
+    gap = ~(days[:, 0] > 0)
+    days[:, 0] = _carried_on(_carried_on(np.where(gap, np.nan, days[:, 0]), 7), 1)
+    for column in days.T[1:]:
+        column[:] = _carried_on(column, 1, WEATHER_LASTS_DAYS)
+    table = pd.DataFrame(days, index=every_day, columns=COLUMNS)
+    filled = tuple(stamp.date() for stamp in every_day[gap])
+    return Known(table, NOTHING_AHEAD, region, filled)
+
+
+def _carried_on(values: Floats, step: int, at_most: int | None = None) -> Floats:
+    """``values`` with each unknown one as the last known one a number of ``step`` days before, if there is one.
+
+    Where ``at_most`` is given, for so many days.
+    """
+    today = np.arange(len(values))
+    known = np.where(np.isnan(values), -1, today)
+    for k in range(step):
+        known[k::step] = np.maximum.accumulate(known[k::step])
+    lasts = (known >= 0) & (today - known <= (at_most or len(values)))
+    return np.where(lasts, values[known], np.nan)
+
+
+def _cells(rows: Sequence[Weather], columns: list[str]) -> tuple[NDArray[np.datetime64], Floats]:
+    """Their dates, and their values [n, columns]; NaN for what is not given."""
+    dates = np.array([row.date.toordinal() for row in rows]) - DAY_ZERO  # numpy itself takes 2 ms for 800
+    cells = [[getattr(row, column) for row in rows] for column in columns]
+    return dates.astype("datetime64[D]"), np.array(cells, dtype=float).T

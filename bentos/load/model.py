@@ -122,8 +122,7 @@ class LoadModel:
             expected = profile.centre + profile.spread * correction
             errors = profile.spread * self._trajectories(known)
             logs = paths.simulate(expected, errors, profile.weather_moves, _seed(question))
-        month = pd.DatetimeIndex(question.days)
-        possible = _month_of(np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)), known, month)
+        possible = _month_of(np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)), known, len(question.days))
         return self._worded(question, known, possible)
 
     def examples(self, n: int) -> Floats:
@@ -205,10 +204,12 @@ def _seed(question: Question) -> int:
     return int(hashlib.sha256(question.model_dump_json().encode()).hexdigest()[:16], 16)
 
 
-def _month_of(possible: Floats, known: Known, month: pd.DatetimeIndex) -> Floats:
+def _month_of(possible: Floats, known: Known, days: int) -> Floats:
     """[paths, days of the month]: what has been measured already is certain."""
-    measured = known.days["load"].reindex(month[month <= known.at]).to_numpy()
-    return np.hstack([np.tile(measured, (len(possible), 1)), possible[:, len(measured) - len(month) :]])
+    ahead = possible[:, -days:]
+    load = known.days["load"].to_numpy()
+    measured = load[len(load) + ahead.shape[1] - days :]
+    return np.hstack([np.tile(measured, (len(possible), 1)), ahead])
 
 
 def _days(question: Question, possible: Floats) -> list[Day]:
@@ -232,7 +233,7 @@ def _warnings(question: Question, known: Known, model: Model) -> list[str]:
     n = len(known.days)
     filled = ", ".join(day.isoformat() for day in known.filled[:10])
     unfinished = question.series[-1].date
-    no_air = float(known.days["temperature"].isna().mean())
+    no_air = float(np.isnan(known.days["temperature"].to_numpy()).mean())
     said = [
         (unfinished > question.origin, f"{unfinished} has not ended in {question.timezone} and was left out."),
         (n < MODEL_DAYS, f"Only {n} days: the mean of the same weekdays answers. A model needs {MODEL_DAYS}."),

@@ -35,10 +35,11 @@ def simulate(expected: Floats, errors: Floats, weather_moves: Floats, seed: int)
 
 def chance_of_peak(paths: Floats) -> Floats:
     """For each day the share of ``paths`` [n, days] in which it is among the ten highest; they sum to ten."""
-    ranks = np.argsort(np.argsort(-paths, axis=1, kind="stable"), axis=1)
-    return np.asarray((ranks < PEAKS).mean(axis=0))
+    highest = np.argsort(-paths, axis=1, kind="stable")[:, :PEAKS]
+    return np.bincount(highest.ravel(), minlength=paths.shape[1]) / len(paths)
 
 
 def quantiles(paths: Floats, levels: Sequence[float]) -> Floats:
     """[levels, days]"""
-    return np.asarray(np.quantile(paths, levels, axis=0))
+    ordered = np.sort(paths.T)  # day by day, and faster than what looks for a quantile in disorder
+    return np.asarray(np.quantile(ordered, levels, axis=1))

@@ -116,9 +116,7 @@ def _weather(known: Known, ahead: pd.DatetimeIndex) -> tuple[Floats, Floats]:
     past = pd.DatetimeIndex(known.days.index)
     none = np.empty((len(past) + len(ahead), 0)), np.empty((0, len(ahead), 0))
     supplied = known.weather_covers(ahead)
-    weather = known.days[WEATHER]
-    if supplied:
-        weather = pd.concat([weather, known.ahead.reindex(ahead)])
+    weather = pd.concat([known.days[WEATHER], known.ahead.reindex(ahead)]) if supplied else known.days
     basis = response_basis(weather)
     if np.isnan(basis[: len(past), 0]).mean() > 0.9:
         return none

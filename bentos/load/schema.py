@@ -24,6 +24,7 @@ MAX_LEAD_DAYS = 62  # the whole of the next month, asked at any day of this one
 MAX_GAP_SHARE = 0.10
 MAX_LOAD = 1e12
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def refusal(code: LiteralString, message: LiteralString, **context: object) -> PydanticCustomError:
@@ -43,7 +44,9 @@ def _known_timezone(name: str) -> str:
 
 def _written_as_day(value: object) -> object:
     """Only 2014-05-01: pydantic would also take seconds since 1970."""
-    if isinstance(value, int | float) or (isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
+    if isinstance(value, str) and DAY.fullmatch(value):
+        return value
+    if isinstance(value, str | int | float):
         raise refusal("day_form", "Write a day as text in the form 2014-05-01.")
     return value
 
@@ -121,19 +124,20 @@ class Question(Strict):
         self.series.sort(key=lambda reading: reading.date)
         self.weather_ahead.sort(key=lambda weather: weather.date)
         today = datetime.now(ZoneInfo(self.timezone)).date()
-        self._origin = self.series[-2 if self.series[-1].date == today and len(self.series) > 1 else -1].date
+        origin = self.series[-2 if self.series[-1].date == today and len(self.series) > 1 else -1].date
+        self._origin = origin
         _refuse_twice(self.series)
         _refuse_twice(self.weather_ahead)
-        given = sum(reading.date <= self.origin for reading in self.series)
-        if given < MIN_DAYS:
+        complete = [reading.load for reading in self.series if reading.date <= origin]
+        if len(complete) < MIN_DAYS:
             raise refusal(
                 "history_too_short",
                 "{given} complete days are given; send at least {needed}.",
-                given=given,
+                given=len(complete),
                 needed=MIN_DAYS,
             )
-        span = (self.origin - self.series[0].date).days + 1
-        missing = span - sum(reading.load > 0 for reading in self.series if reading.date <= self.origin)
+        span = (origin - self.series[0].date).days + 1
+        missing = span - sum(load > 0 for load in complete)
         if missing > MAX_GAP_SHARE * span:
             raise refusal(
                 "too_many_gaps",
@@ -149,7 +153,8 @@ class Question(Strict):
     def _month_within_reach(self) -> Self:
         if (self.year is None) != (self.month is None):
             raise refusal("month_incomplete", "Give both year and month, or neither for the month after the last row.")
-        first, last = self.days[0], self.days[-1]
+        days, origin = self.days, self.origin
+        first, last = days[0], days[-1]
         begins = next(reading.date for reading in self.series if reading.load > 0)
         if first < begins <= last:
             raise refusal(
@@ -159,21 +164,21 @@ class Question(Strict):
                 first=first.isoformat(),
                 begins=begins.isoformat(),
             )
-        if last <= self.origin:
+        if last <= origin:
             raise refusal(
                 "month_known",
                 "The month ends on {last} and the history on {origin}: nothing is left to forecast. "
                 "Ask for a later month.",
                 last=last.isoformat(),
-                origin=self.origin.isoformat(),
+                origin=origin.isoformat(),
             )
-        if (last - self.origin).days > MAX_LEAD_DAYS:
+        if (last - origin).days > MAX_LEAD_DAYS:
             raise refusal(
                 "month_too_far",
                 "The month ends on {last}, more than {reach} days after the last complete day ({origin}). "
                 "Add newer rows or ask for an earlier month.",
                 last=last.isoformat(),
-                origin=self.origin.isoformat(),
+                origin=origin.isoformat(),
                 reach=MAX_LEAD_DAYS,
             )
         return self
@@ -181,7 +186,8 @@ class Question(Strict):
     @model_validator(mode="after")
     def _weather_as_the_mode_needs(self) -> Self:
         ahead = {row.date for row in self.weather_ahead if row.temperature is not None}
-        until_the_end = [self.origin + timedelta(days=i + 1) for i in range((self.days[-1] - self.origin).days)]
+        origin, last = self.origin, self.days[-1]
+        until_the_end = [origin + timedelta(days=i + 1) for i in range((last - origin).days)]
         missing = [day.isoformat() for day in until_the_end if day not in ahead]
         if self.weather != "climatology" and missing:
             raise refusal(

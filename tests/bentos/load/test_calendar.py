@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bentos.load.calendar import FESTIVALS, Region, RegionError, calendar_columns, holidays_of
+from bentos.load.calendar import FESTIVALS, Region, RegionError, calendar_columns, holidays_of, whole_years
 
 VICTORIA = Region("AU", "VIC")
 CHINA = Region("CN")
@@ -127,6 +127,7 @@ def test_the_names_do_not_depend_on_the_locale_of_the_machine(monkeypatch, langu
     for variable in ("LANG", "LC_ALL", "LANGUAGE"):
         monkeypatch.setenv(variable, language)
     holidays_of.cache_clear()
+    whole_years.cache_clear()
     again = calendar_columns(days, CHINA)
     assert list(again) == list(usual)
     assert all((again[name] == usual[name]).all() for name in usual)
