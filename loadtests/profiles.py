@@ -42,7 +42,7 @@ class Profile(BaseModel):
     shape: Literal["steady", "ramp", "spike", "stress", "soak", "day"] = "steady"
     level: Annotated[float, Field(gt=0)]
     seconds: Annotated[float, Field(gt=0)] = 60.0
-    warmup_s: Above = 5.0
+    warmup_s: Annotated[int, Field(ge=0)] = 5
     deadline_ms: Annotated[int, Field(ge=1)] = 500
     rows: Annotated[int, Field(ge=1)] = 1
     pause_s: Above = 0.0  # a caller's, in a closed loop, between an answer and his next question

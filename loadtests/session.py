@@ -49,7 +49,8 @@ class Session:
         options = environment.parsed_options
         self.environment, self.options = environment, options
         self.suite = Path(environment.parsed_locustfiles[0]).stem
-        changes = {name: getattr(options, name) for name in ("level", "seconds", "warmup_s") if getattr(options, name)}
+        said = {name: getattr(options, name) for name in ("level", "seconds", "warmup_s")}
+        changes = {name: value for name, value in said.items() if value is not None}
         self.profile: Profile = profiles.load(self.suite, options.profile or USUAL, **changes)
         self.length_s = length_s(self.profile.with_warmup)
         self.recorder = Recorder(self.profile.warmup_s)
@@ -145,9 +146,9 @@ class Schedule(LoadTestShape):
 @events.init_command_line_parser.add_listener
 def _options(parser: argparse.ArgumentParser) -> None:
     ours = parser.add_argument_group("Forewatt", "What is asked and what is enough is written in loadtests/slo.toml.")
-    ours.add_argument("--level", type=float, default=0.0, help="another level than the profile's")
-    ours.add_argument("--seconds", type=float, default=0.0, help="another length than the profile's")
-    ours.add_argument("--warmup-s", type=float, default=0.0, help="another warm-up than the profile's")
+    ours.add_argument("--level", type=float, help="another level than the profile's")
+    ours.add_argument("--seconds", type=float, help="another length than the profile's")
+    ours.add_argument("--warmup-s", type=int, help="another warm-up than the profile's")
     ours.add_argument("--seed", type=int, default=1, help="of the arrivals (%(default)s)")
     ours.add_argument(
         "--unofficial", action="store_true", help="let short runs and small samples count; the report says so"

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-LOCUST = Path(sys.executable).with_name("locust")
+LOCUST = str(Path(sys.executable).with_name("locust"))
 HERE = Path(__file__).parent
 
 
@@ -23,7 +23,7 @@ def run(suite: str, profile: str, *options: str, out: Path | None = None) -> dic
         folder = out or Path(nowhere)
         before = set(folder.glob("*/run.json"))
         quiet = ["--headless", "--only-summary", "--loglevel", "ERROR", "--out", str(folder)]
-        command = [LOCUST, "-f", HERE / f"{suite}.py", "--profile", profile, *quiet, *options]
+        command = [LOCUST, "-f", str(HERE / f"{suite}.py"), "--profile", profile, *quiet, *options]
         ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)  # noqa: S603
         written = set(folder.glob("*/run.json")) - before
         if len(written) != 1:
