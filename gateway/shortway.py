@@ -127,6 +127,8 @@ class ShortProtocol(HttpToolsProtocol):
         if self._missing < 0:  # the next request has begun too
             self._missing, self._ours = 0, False
             super().data_received(data)
+            if self._leaving:
+                super().shutdown()
             return
         self._ours = True
         self._unset_keepalive_if_required()
@@ -138,7 +140,8 @@ class ShortProtocol(HttpToolsProtocol):
         if not head.admitted:
             self._refuse(auth.refusal())
             return
-        self._exchange = Exchange(head.outgoing + request_id + b"\r\n\r\n", body, request_id, self._done)
+        data = b"%b%b\r\n\r\n%b" % (head.outgoing, request_id, body)
+        self._exchange = Exchange(data, request_id, self._done)
         self._asked = time.monotonic()
         self._deadline = self._asked + head.deadline_ms / 1000
         self._watch(self._deadline)
@@ -205,6 +208,8 @@ class ShortProtocol(HttpToolsProtocol):
         elif self._ours and not self._missing:
             if time.monotonic() < quiet_until:
                 self._watch(quiet_until)
+            elif self.transport.get_write_buffer_size():  # he is still reading
+                self._watch(time.monotonic() + self.timeout_keep_alive)
             else:
                 self.transport.close()
 

@@ -20,10 +20,10 @@ Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[Any]]
 class Exchange:
     """A question on its way; ``done`` hears the answer, or how it failed."""
 
-    __slots__ = ("body", "done", "head", "line", "over", "repeated", "request_id")
+    __slots__ = ("data", "done", "line", "over", "repeated", "request_id")
 
-    def __init__(self, head: bytes, body: bytes, request_id: bytes, done: Callable[[Answer | str], None]) -> None:
-        self.head, self.body, self.request_id, self.done = head, body, request_id, done
+    def __init__(self, data: bytes, request_id: bytes, done: Callable[[Answer | str], None]) -> None:
+        self.data, self.request_id, self.done = data, request_id, done
         self.line: _Line | None = None
         self.over = self.repeated = False
 
@@ -62,8 +62,7 @@ class Lines:
 
     def withdraw(self, exchange: Exchange) -> None:
         """Nobody waits for it any more: its line is closed, which tells the inference server."""
-        exchange.over = True
-        exchange.body = b""
+        exchange.over, exchange.data = True, b""
         if exchange.line is not None:
             exchange.line.give_up()
 
@@ -144,7 +143,7 @@ class _Line(asyncio.Protocol):
     def send(self, exchange: Exchange) -> None:
         self._exchange, exchange.line = exchange, self
         self._reading = Reading(exchange.request_id)
-        self.transport.writelines((exchange.head, exchange.body))
+        self.transport.write(exchange.data)
 
     def give_up(self) -> None:
         self._exchange = None
