@@ -78,7 +78,7 @@ def calendar_columns(days: pd.DatetimeIndex, region: Region) -> dict[str, Floats
 
 @lru_cache(maxsize=16)  # of at most ten megabytes, mostly one
 def whole_years(region: Region, first_year: int, last_year: int) -> tuple[tuple[str, ...], Floats]:
-    """The names of the columns and their values [days, columns], from the first day of a year to the last of another."""
+    """Names of columns and their values [days, columns], from the first year's first day to the last year's last."""
     table = holidays_of(region, first_year, last_year)
     days = pd.date_range(date(first_year, 1, 1), date(last_year, 12, 31))
     columns = _columns(days, table)

@@ -122,8 +122,7 @@ class LoadModel:
             expected = profile.centre + profile.spread * correction
             errors = profile.spread * self._trajectories(known)
             logs = paths.simulate(expected, errors, profile.weather_moves, _seed(question))
-        possible = _month_of(np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG)), known, len(question.days))
-        return self._worded(question, known, possible)
+        return self._worded(question, known, _month_of(logs, known, len(question.days)))
 
     def examples(self, n: int) -> Floats:
         """[n, features] days that go all ways through the trees."""
@@ -204,12 +203,12 @@ def _seed(question: Question) -> int:
     return int(hashlib.sha256(question.model_dump_json().encode()).hexdigest()[:16], 16)
 
 
-def _month_of(possible: Floats, known: Known, days: int) -> Floats:
-    """[paths, days of the month]: what has been measured already is certain."""
-    ahead = possible[:, -days:]
+def _month_of(logs: Floats, known: Known, days: int) -> Floats:
+    """[paths, days of the month] of load: what has been measured already is certain."""
+    ahead = np.exp(np.clip(logs[:, -days:], -LARGEST_LOG, LARGEST_LOG))
     load = known.days["load"].to_numpy()
     measured = load[len(load) + ahead.shape[1] - days :]
-    return np.hstack([np.tile(measured, (len(possible), 1)), ahead])
+    return np.hstack([np.tile(measured, (len(ahead), 1)), ahead])
 
 
 def _days(question: Question, possible: Floats) -> list[Day]:

@@ -26,11 +26,12 @@ def simulate(expected: Floats, errors: Floats, weather_moves: Floats, seed: int)
     """
     draw = np.random.default_rng(seed)
     horizon = len(expected)
-    chosen = errors[draw.integers(len(errors), size=PATHS), :horizon]
-    paths = expected + chosen * draw.choice([-1.0, 1.0], size=(PATHS, 1))
+    paths = errors[draw.integers(len(errors), size=PATHS), :horizon]
+    paths *= draw.choice([-1.0, 1.0], size=(PATHS, 1))
+    paths += expected
     if len(weather_moves):
         paths += weather_moves[draw.integers(len(weather_moves), size=PATHS)]
-    return np.asarray(paths)
+    return paths
 
 
 def chance_of_peak(paths: Floats) -> Floats:

@@ -70,7 +70,7 @@ def _blocks(
     known: Known, past: pd.DatetimeIndex, ahead: pd.DatetimeIndex, annual: bool
 ) -> tuple[dict[str, Floats], Floats]:
     """The columns of the regression by what they tell, and the weather that is possible [scenarios, H, …]."""
-    days = pd.DatetimeIndex(past.append(ahead))
+    days = pd.date_range(past[0], ahead[-1])
     weather, possible = _weather(known, ahead)
     blocks = {
         "level": _trend(len(past), len(ahead), annual),
