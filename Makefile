@@ -5,6 +5,8 @@ PYTHON := python3
 endif
 
 export FOREWATT_DATA ?= .forewatt
+SUITE ?= infer
+P99_MS ?= 150
 export FOREWATT_SHARED ?= ../shared
 export BENTOML_HOME ?= $(abspath $(FOREWATT_DATA))/bentoml
 export BENTOML_DO_NOT_TRACK = true
@@ -13,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check train figures bench-peers clean
+.PHONY: help up test check train load capacity tune canaries figures bench-peers clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +39,18 @@ check: .venv/dev ## format, lint, types, import contracts
 train: .venv/dev ## fit the released model again, score it, compare it with the one in the repository
 	python -m training load released --out $(FOREWATT_DATA)/training
 	python -m training compare $(FOREWATT_DATA)/training/artifact bentos/load/released
+
+load: .venv/dev ## ask a started system with the short load suites; reports in $FOREWATT_DATA/load. Exit: 1 not enough, 2 says nothing
+	python -m loadtests --out $(FOREWATT_DATA)/load
+
+capacity: .venv/dev ## the highest rate a started system answers in time: make capacity SUITE=infer P99_MS=150
+	python -m loadtests.capacity $(SUITE) --p99-ms $(P99_MS)
+
+tune: .venv/dev ## find and prove the batcher's settings for this machine: make tune SUITE=infer P99_MS=150
+	python -m loadtests.tune $(SUITE) --p99-ms $(P99_MS)
+
+canaries: .venv/dev ## does a load run see a server that froze, or became slower? a quarter of an hour
+	python -m loadtests.canaries
 
 figures: .venv/dev ## measure what docs/measured.md says, again
 	python -m training load --card docs/cards/vic_elec --measured docs/measured.json
