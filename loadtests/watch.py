@@ -77,8 +77,8 @@ def between(first: Sample, last: Sample) -> Row:
 class Watch:
     """Samples in a thread from ``start`` to ``stop``; a row's second counts from the start."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, every_s: float = EVERY_S) -> None:
+        self._url, self._every_s = url, every_s
         self._samples: list[Sample] = []
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -103,7 +103,7 @@ class Watch:
         while True:
             one = sample(self._url)
             self._samples.append(replace(one, at=one.at - self._began))
-            left = EVERY_S * len(self._samples) - (time.monotonic() - self._began)
+            left = self._every_s * len(self._samples) - (time.monotonic() - self._began)
             if self._stopped.wait(max(left, 0.0)):
                 return
 

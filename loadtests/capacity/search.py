@@ -112,10 +112,10 @@ class Search:
         held = (rate for rate, said in self._decided if said is Verdict.HOLDS and rate < ceiling)
         self.found.good = max(held, default=None)
 
-    def bracket(self, start: float) -> Found:
+    def bracket(self, start: float, growth: float = 2.0) -> Found:
         """Only the bracket: what a comparison of many needs, and no claim about any."""
         with suppress(OutOfTimeError):
-            self._bracket(start)
+            self._bracket(start, growth)
         self.found.good, self.found.bad = self._low, self._high
         self.found.generator_bound = self._void_above
         return self.found
