@@ -16,6 +16,7 @@ from bentos.serving.hosting import Hosting
 from bentos.serving.messages import Reply, Request
 from bentos.serving.metrics import exposition
 from bentos.serving.problems import Refused
+from bentos.serving.server import Knobs, Server
 from bentos.serving.tensors import TensorSpec
 
 COST_S = 0.010
@@ -84,7 +85,7 @@ def test_who_must_be_first_is_first_and_who_hangs_up_costs_nothing(virtually):
 
 
 @pytest.mark.parametrize("times", [2, 10])
-def test_ten_times_what_can_be_answered_leaves_the_thread_busy_and_the_rest_refused_at_once(virtually, times):
+def test_more_than_can_be_answered_leaves_the_thread_busy_and_the_rest_refused_at_once(virtually, times):
     async def ask() -> None:
         at, clock = desk(Slow()), asyncio.get_running_loop().time
         tasks, told_after = [], []
@@ -207,3 +208,53 @@ async def test_a_model_of_rows_alone_says_so():
 
 async def test_a_clerk_measures_what_a_question_costs():
     assert 0 < await Clerk(Town().respond).cost_s(b"5") < 1
+
+
+class Gate(Town):
+    """Answers nothing until it is opened."""
+
+    name = "gate"
+
+    def __init__(self) -> None:
+        self.begun, self.open, self.seen = threading.Event(), threading.Event(), []
+
+    def respond(self, body: bytes) -> bytes:
+        if body == self.sample_question():
+            return body
+        self.seen.append(body)
+        self.begun.set()
+        assert self.open.wait(30)
+        return body
+
+
+async def test_who_hangs_up_before_his_turn_is_never_worked_for():
+    gate, hosting, server = Gate(), Hosting(), Server(lambda *_: asyncio.sleep(0), Knobs())
+    server.routes["/question"] = (await hosting.load(gate)).desk.ask
+    callers = [Caller(b"%d" % n) for n in range(3)]
+    answering = [asyncio.create_task(server(caller.scope, caller.receive, caller.send)) for caller in callers]
+    await asyncio.to_thread(gate.begun.wait, 30)  # the first is worked for, and the second stands ready for the thread
+    callers[2].gone.set()
+    await answering[2]
+    gate.open.set()
+    await asyncio.gather(*answering)
+    assert gate.seen == [b"0", b"1"]
+    assert [caller.status for caller in callers] == [200, 200, None]
+    hosting.unload("gate")
+
+
+class Caller:
+    """One request as a server sees it, until he hangs up."""
+
+    def __init__(self, body: bytes) -> None:
+        headers = [(b"content-type", b"application/json")]
+        self.scope = {"type": "http", "method": "POST", "path": "/question", "headers": headers}
+        self.body, self.gone, self.status = [body], asyncio.Event(), None
+
+    async def receive(self) -> dict[str, Any]:
+        if self.body:
+            return {"type": "http.request", "body": self.body.pop()}
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.status = message.get("status", self.status)
