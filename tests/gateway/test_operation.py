@@ -1,7 +1,6 @@
 """What the people see who run it: configuration, logs, metrics, the published interface, start and stop."""
 
 import json
-import os
 import re
 import signal
 import stat
@@ -13,17 +12,11 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+sys.path.insert(0, str(Path(__file__).parent))
+from processes import START, environment
+
 from gateway import uploads
 from gateway.settings import Settings
-
-START = [sys.executable, "-m", "gateway"]
-ROOT = Path(__file__).parents[2]
-
-
-def environment(**knobs):
-    """Only what the process needs, and these knobs."""
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "PYTHONDONTWRITEBYTECODE")}
-    return kept | {"PYTHONPATH": str(ROOT)} | {f"FOREWATT_{k}": str(v) for k, v in knobs.items()}
 
 
 @pytest.mark.parametrize(
@@ -77,13 +70,16 @@ def test_the_process_answers_logs_in_json_and_stops_when_told(process, history, 
         body = {"series": history()}
         assert client.post("/api/v1/forecasts", json=body, headers={"X-Request-ID": "r1"}).status_code == 200
         assert client.get("/no/such", headers={"X-Request-ID": "r2"}).status_code == 404
+        assert client.post("/v2/models/load/infer", content=b"{}", headers={"X-Request-ID": "r3"}).status_code == 200
     running.send_signal(signal.SIGTERM)
     logged = [json.loads(line) for line in running.stderr]
     assert running.wait(10) in (0, -signal.SIGTERM)
-    first, second = (next(line for line in logged if line["request_id"] == name) for name in ("r1", "r2"))
+    first, second, hot = (next(line for line in logged if line["request_id"] == name) for name in ("r1", "r2", "r3"))
     assert (first["method"], first["route"], first["status"]) == ("POST", "/api/v1/forecasts", 200)
     assert (second["route"], second["status"]) == ("unmatched", 404)
+    assert (hot["method"], hot["route"], hot["status"]) == ("POST", "/v2/{path:path}", 200)
     assert first["duration_ms"] > 0
+    assert set(first) == set(hot)
     assert all(line["timestamp"].endswith("+00:00") and line["level"] for line in logged)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 

@@ -237,6 +237,13 @@ def test_a_gateway_that_stops_answers_what_is_in_flight(run_gateway, tmp_path):
     assert (status, headers["connection"]) == (200, "close")
 
 
+def test_a_socket_whose_path_is_too_long_is_not_used_and_the_log_says_so(gateway_of, caplog):
+    with gateway_of(inference_socket="long" * 40) as (client, upstream):
+        assert client.post(PATH, content=b"{}").status_code == 200
+    assert len(upstream.heard) == 1
+    assert "FOREWATT_INFERENCE_SOCKET is too long" in caplog.text
+
+
 def test_who_does_not_read_his_answers_is_not_read_either(gateway_of):
     with gateway_of(lambda _: [usual(b"x" * 4_000_000)]) as (client, upstream):
         address = urlsplit(str(client.base_url))
