@@ -24,7 +24,8 @@ def main() -> int:
     asked = _options().parse_args()
     url = asked.url or (INFERENCE if asked.direct else GATEWAY)
     limit_s = asked.p99_ms / 1000
-    prober = Prober(target(asked.suite, url, direct=asked.direct), limit_s, asked.metrics_url or f"{INFERENCE}/metrics")
+    metrics_url = asked.metrics_url or f"{url if asked.direct else INFERENCE}/metrics"
+    prober = Prober(target(asked.suite, url, direct=asked.direct), limit_s, metrics_url)
     plan = Plan(limit_s, asked.seconds, asked.budget, seed=asked.seed)
     try:
         start = OF_A_LONE_CALLER / prober.calm()
@@ -51,7 +52,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--p99-ms", type=float, required=True, help="what must hold")
     options.add_argument("--url", help=f"{GATEWAY}, or {INFERENCE} with --direct")
     options.add_argument("--direct", action="store_true", help="the inference server itself and not the gateway")
-    options.add_argument("--metrics-url", help=f"where the inference server says how it is ({INFERENCE}/metrics)")
+    options.add_argument("--metrics-url", help="where the inference server says how it is")
     options.add_argument("--seconds", type=float, default=10.0, help="of a probe (%(default)s)")
     options.add_argument("--budget", type=float, default=Plan.budget_s, help="seconds for everything (%(default)s)")
     options.add_argument("--seed", type=int, default=Plan.seed, help="of the arrivals (%(default)s)")

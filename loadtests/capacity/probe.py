@@ -53,7 +53,8 @@ class Prober:
         log = run(self._callers(rate), poisson(rate, seconds, seed))
         last = sample(self.metrics_url) if self.metrics_url else None
         told = between(first, last) if first and last else {}
-        seen = told | {"generator_cpu": log.cpu_share, "answered_per_s": float((log.status == 200).sum() / log.wall_s)}
+        told.pop("second", None)
+        seen = told | {"generator_cpu": log.cpu_share}
         latency = np.where(log.status == 200, log.latency, np.inf)
         return Outcome(log.intended, latency, time.monotonic() - began, void_because(log, rate * self.limit_s), seen)
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from tempfile import TemporaryDirectory
 from loadtests.capacity.probe import SUITES, NotCalmError
 from loadtests.peers.measure import WrongError
 from loadtests.peers.processes import StartError
-from loadtests.tune.profile import Asked, as_env, as_json, conclusion, line
+from loadtests.tune.profile import Asked, as_env, as_json, line
 from loadtests.tune.search import Tuner
 from loadtests.tune.server import Bench, MeasurementError
 
@@ -34,6 +35,7 @@ def main() -> int:
         options.error(f"--cores must be 1 to {machine} on this machine")
     what = Asked(asked.suite, asked.p99_ms, asked.cores, shlex.join(["python", "-m", "loadtests.tune", *sys.argv[1:]]))
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without the server
     with TemporaryDirectory(prefix="forewatt-tune-") as workplace:
         bench = Bench(asked.suite, asked.p99_ms / 1000, asked.cores, Path(workplace))
         try:
@@ -41,7 +43,7 @@ def main() -> int:
         except (MeasurementError, NotCalmError, StartError, WrongError) as why:
             print(f"no tuning: {why}", file=sys.stderr)
             return 1
-    print(conclusion(tuned), flush=True)
+    print(as_env(what, tuned), flush=True)
     if asked.out:
         asked.out.write_text(as_env(what, tuned))
         report = as_json(what, tuned, time.monotonic() - began)
