@@ -115,13 +115,14 @@ class LoadModel:
     def finish(self, prepared: Prepared, corrections: Sequence[Floats]) -> Answer:
         """The answer, from what ``predict`` said of the prepared rows."""
         known, profile, question = prepared.known, prepared.profile, prepared.question
+        ahead = slice(max(prepared.horizon - len(question.days), 0), prepared.horizon)  # of the month asked for
         if profile is None:
-            logs = baseline.simulate_weekdays(known, prepared.horizon, _seed(question))
+            logs = baseline.simulate_weekdays(known, prepared.horizon, _seed(question))[:, ahead]
         else:
             correction = corrections[[spec.name for spec in self.outputs].index(question.model_type)]
             expected = profile.centre + profile.spread * correction
-            errors = profile.spread * self._trajectories(known)
-            logs = paths.simulate(expected, errors, profile.weather_moves, _seed(question))
+            errors = profile.spread * self._trajectories(known)[:, ahead]
+            logs = paths.simulate(expected[ahead], errors, profile.weather_moves[:, ahead], _seed(question))
         return self._worded(question, known, _month_of(logs, known, len(question.days)))
 
     def examples(self, n: int) -> Floats:
@@ -205,7 +206,7 @@ def _seed(question: Question) -> int:
 
 def _month_of(logs: Floats, known: Known, days: int) -> Floats:
     """[paths, days of the month] of load: what has been measured already is certain."""
-    ahead = np.exp(np.clip(logs[:, -days:], -LARGEST_LOG, LARGEST_LOG))
+    ahead = np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))
     load = known.days["load"].to_numpy()
     measured = load[len(load) + ahead.shape[1] - days :]
     return np.hstack([np.tile(measured, (len(ahead), 1)), ahead])
