@@ -12,6 +12,7 @@ from pathlib import Path
 UNITS = {
     "Q1": "ratio", "Q1b": "ratio", "P3": "ratio", "P4": "ratio",
     "P5": "largest absolute difference", "P5b": "swapped rows of 100,000", "P6": "errors",
+    "P1": "ms", "P1b": "ms", "P1@gateway64": "ratio", "P1@nginx64": "ratio",
     "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches", "R6": "failed requests", "R6b": "s",
 }  # fmt: skip  # all others are fractions from 0 to 1
 
@@ -23,7 +24,7 @@ def record(path: Path, figures: Mapping[str, float], command: str) -> None:
         rows[name] = {
             "id": name,
             "value": float(f"{value:.4g}"),
-            "unit": UNITS.get(name.split("@")[0], "fraction"),
+            "unit": UNITS.get(name) or UNITS.get(name.split("@")[0], "fraction"),
             "command": command,
             "date": datetime.now(UTC).date().isoformat(),
             "machine": machine(),
