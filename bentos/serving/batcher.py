@@ -31,7 +31,7 @@ class _Span(NamedTuple):
 
 
 class Batcher(Generic[Row, Result]):
-    """Rows that can be stacked, for one model.
+    """Rows that can be stacked, for one model; ``cost`` may be changed while it runs.
 
     With more than a batch waiting, the next one is handed to ``predict`` while one still runs, so that the worker need
     not wait for the event loop between them: ``predict`` computes its calls one after another, in their order.

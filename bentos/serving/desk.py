@@ -1,6 +1,6 @@
 """Whole questions, which cannot be stacked: answered one at a time by one thread, under the same promises as rows.
 
-Each is a batch of its own before a batcher of its own. What the next one costs is not known before it is read, so the
+Each is a batch of its own in a batcher of their own. What the next one costs is not known before it is read, so the
 expected cost follows those answered last; it begins with one measured at start-up.
 """
 
