@@ -37,18 +37,22 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.8, "lines.solid_joinstyle": "round", "path.simplify": True, "axes.titlesize": 12,
     "axes.titlecolor": COLOURS["muted"], "axes.titlelocation": "left", "axes.titlepad": 8,
 }  # fmt: skip
-LEFT, RIGHT, TOP, BOTTOM = 64, 14, 26, 30  # pixels; the same everywhere, so that times stand above each other
+LEFT, RIGHT, TOP, BOTTOM = 64, 14, 32, 30  # pixels; the same everywhere, so that times stand above each other
 WIDE, NARROW = 980, 350
 
 
 @dataclass(frozen=True)
 class Words:
-    """What a figure says to those who cannot see it, and its legend: (colour, word) or (colour, word, "dashed")."""
+    """What is said beside a figure, and in ``detail`` only to those who cannot see it.
+
+    Its legend is pairs of colour and word, and where it is no line also "dashed", "area" or "mark".
+    """
 
     name: str
     title: str
     about: str
     legend: Sequence[tuple[str, ...]] = ()
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,10 @@ def _inline(figure: Figure, name: str, told: Words) -> Markup:
     for colour, value in COLOURS.items():
         body = body.replace(value, f"var(--{colour})")
     body = re.sub(r"\n\s*", "\n", re.sub(r"font(?:-family)?: [^;\"]*", lambda found: _size(found[0]), body))
+    about = escape(f"{told.about} {told.detail}".strip())
     head = (
         f'<svg viewBox="{box[1] if box else ""}" role="img" aria-labelledby="{name}-title {name}-about">'
-        f'<title id="{name}-title">{escape(told.title)}</title><desc id="{name}-about">{escape(told.about)}</desc>'
+        f'<title id="{name}-title">{escape(told.title)}</title><desc id="{name}-about">{about}</desc>'
     )
     return Markup(head + body + "</svg>")  # noqa: S704  # matplotlib escapes what it writes
 

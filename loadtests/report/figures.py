@@ -70,7 +70,7 @@ def latency(line: Timeline) -> Picture:
         axes.plot(line.middles[lost], np.full(lost.sum(), 0.97), "^", color=COLOURS["bad"], markersize=5,
                   transform=axes.get_xaxis_transform(), clip_on=False)  # fmt: skip
         for name, limit in line.targets:
-            _limit(axes, f"{words.label(name)} ≤ {words.ms(limit)}", limit)
+            _limit(axes, f"{words.label(name)} ≤ {words.target(name, limit)}", limit)
         line.axis(axes, narrow)
 
     p99 = line.latency[np.isfinite(line.latency[:, -1]), -1]
@@ -163,13 +163,20 @@ def server(line: Timeline) -> Picture | None:
             what, unit = PANELS[name]
             axes.set_title(f"{what}, {unit}" if unit else what)
             axes.plot(line.middles, found, color=COLOURS["accent"], marker=_dot(found))
-            axes.set_ylim(0, max(float(np.nanmax(found)) * 1.2, 0.1))
+            axes.set_ylim(0, float(np.nanmax(found)) * 1.2 or 1.0)
             axes.yaxis.set_major_locator(MaxNLocator(3))
         line.axis(panels[0], narrow)
 
-    ranges = [f"{PANELS[name][0]} {words.number(float(np.nanmax(found)))} at most" for name, found in told.items()]
-    about = f"{line.every()} {'; '.join(ranges)}."
-    return picture(Words("server", "The server's own figures over the same time", about), [64] * len(told), draw)
+    said = Words(
+        "server",
+        "The server's own figures over the same time",
+        line.every(),
+        detail="; ".join(
+            f"{PANELS[name][0]}: {words.number(float(np.nanmin(found)))} to {words.number(float(np.nanmax(found)))}"
+            for name, found in told.items()
+        ),
+    )
+    return picture(said, [64] * len(told), draw)
 
 
 def _told(line: Timeline, name: str) -> Floats:
@@ -192,7 +199,12 @@ def curve(many: Floats, values: Floats) -> tuple[Floats, Floats]:
     return nines, percentiles(np.asarray(many), values, [float(share) for share in 1 - 10**-nines])
 
 
-def by_percentile(curves: Sequence[tuple[str, Floats]], scale: Scale, limits: Sequence[tuple[str, float]]) -> Picture:
+def by_percentile(
+    curves: Sequence[tuple[str, Floats]],
+    scale: Scale,
+    limits: Sequence[tuple[str, float]] = (),
+    legend: Sequence[tuple[str, ...]] = (),
+) -> Picture:
     """Each curve is a colour and the counts of all counters of a histogram."""
     lines = [(colour, *curve(many, values_ms())) for colour, many in curves]
 
@@ -218,7 +230,7 @@ def by_percentile(curves: Sequence[tuple[str, Floats]], scale: Scale, limits: Se
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 - 10 ** (2 - x):.6g} %"))
 
     about = "The share of requests on the horizontal axis was answered within the time on the vertical one."
-    return picture(Words("percentiles", "Latency by percentile", about), [280], draw)
+    return picture(Words("percentiles", "Latency by percentile", about, legend), [280], draw)
 
 
 def _bracket(axes: Axes, name: str, limit: float, furthest: float) -> None:
@@ -226,5 +238,5 @@ def _bracket(axes: Axes, name: str, limit: float, furthest: float) -> None:
     at = -math.log10(1 - SHARES[name])
     axes.plot([max(at - 0.25, 0), min(at + 0.25, furthest)], [limit, limit], color=COLOURS["target"], linewidth=2)
     axes.plot([at], [limit], "v", color=COLOURS["target"], markersize=6)
-    axes.annotate(f"{words.label(name)} ≤ {words.ms(limit)}", (at, limit), (0, 7), textcoords="offset points",
+    axes.annotate(f"{words.label(name)} ≤ {words.target(name, limit)}", (at, limit), (0, 7), textcoords="offset points",
                   ha="center", color=COLOURS["target"], fontsize=11, annotation_clip=True)  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from loadtests.shapes import Floats
@@ -31,12 +32,23 @@ def values_ms() -> Floats:
 
 def counts(encoded: str) -> Floats:
     """How many latencies each counter holds. Raises ``ValueError`` for another kind of histogram."""
+    found = np.zeros(COUNTERS)
+    used, many = _used(encoded)
+    found[used] = many
+    return found
+
+
+def _used(encoded: str) -> tuple[NDArray[np.int64], Floats]:
+    """The counters that hold something, and how much; quick, for there are thousands of seconds."""
     if not encoded:
-        return np.zeros(COUNTERS)
+        return np.zeros(0, np.int64), np.zeros(0)
     histogram = HdrHistogram.decode(encoded)
     if (histogram.counts_len, histogram.significant_figures) != (COUNTERS, DIGITS):
         raise ValueError(f"a histogram of 1 µs to {LOST_US // 10**6:,} s with {DIGITS} digits is expected")
-    return np.frombuffer(histogram.counts, dtype=np.uint64).astype(np.float64)
+    last = histogram.get_counts_array_index(histogram.max_value)
+    held = np.frombuffer(histogram.counts, dtype=np.uint64, count=last + 1)
+    used = np.flatnonzero(held != 0).astype(np.int64)
+    return used, held[used].astype(float)
 
 
 @dataclass(frozen=True)
@@ -81,19 +93,17 @@ def by_second(series: Iterable[Mapping[str, Any]], call: str, length: int) -> Se
     told = [one for one in series if one["call"] == call and 0 <= one["second"] < length]
     causes = dict.fromkeys(cause for one in told for cause in one["bad"])
     asked, bad = np.zeros(length), {cause: np.zeros(length) for cause in causes}
-    rows, columns, many = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)]
+    rows, held = [np.zeros(0, int)], [_used("")]
     for one in told:
         asked[one["second"]] += one["count"]
         for cause, times in one["bad"].items():
             bad[cause][one["second"]] += times
-        held = counts(one["histogram"])
-        columns.append(np.flatnonzero(held))
-        rows.append(np.full(len(columns[-1]), one["second"]))
-        many.append(held[columns[-1]])
-    used, column = np.unique(np.concatenate(columns), return_inverse=True)
-    where = (np.concatenate(rows), column)
-    held = csr_array((np.concatenate(many), where), shape=(length, len(used)))
-    return Seconds(0, values_ms()[used], held, asked, bad)
+        held.append(_used(one["histogram"]))
+        rows.append(np.full(len(held[-1][0]), one["second"]))
+    used, column = np.unique(np.concatenate([index for index, _ in held]), return_inverse=True)
+    many = np.concatenate([times for _, times in held])
+    matrix = csr_array((many, (np.concatenate(rows), column)), shape=(length, len(used)))
+    return Seconds(0, values_ms()[used], matrix, asked, bad)
 
 
 def percentiles(many: Floats, values: Floats, shares: Sequence[float]) -> Floats:

@@ -14,24 +14,20 @@ from loadtests.report import figures, words
 from loadtests.report.figures import SHARES, Timeline
 from loadtests.report.histograms import by_second, counts
 
+LONGER = "Let it run longer; --unofficial is for trying things out."
 ADVICE = (
     ("of a core", "Share the load among more generators, or let them run on another machine."),
     ("when they were due", "Share the load among more generators, ask for less, or quieten the machine."),
     ("dropped", "The server takes less than is asked: ask for less, or let more requests be in flight."),
     ("never sent", "Share the load among more generators; look whether the server takes connections at all."),
     ("nothing was asked", "Look whether the server runs and the address is right."),
+    ("after the warm-up", LONGER),
     ("warm-up", "Warm up for longer."),
     ("samples", "Let it run longer, or ask more often."),
-    ("are wanted", "Let it run longer; --unofficial is for trying things out."),
 )
 OUTCOMES = ("ok", "late", "rejected", "refused", "broken", "timeout", "no answer", "wrong")
-MEANING = {
-    "green": "Every target is met.",
-    "red": "At least one target is missed.",
-    "void": "This run says nothing about the server, neither good nor bad.",
-}
 MARKS = {"green": "✓", "red": "✕", "void": "∅"}
-UNTOLD: Mapping[str, Any] = {"why": "", "processor": "", "versions": {}, "server": None}  # what a run may leave out
+UNTOLD: Mapping[str, Any] = {"why": "", "processor": "", "versions": {}}
 HIGHLIGHTS = ("p50_ms", "p95_ms", "p99_ms", "per_s", "goodput")
 
 
@@ -64,9 +60,15 @@ def template(name: str) -> Any:  # noqa: ANN401  # of Jinja's own kind
 
 def verdict(run: Mapping[str, Any]) -> str:
     """What the file says, unless its own void reasons or checks contradict: then the worse."""
-    if run["void"] or run["verdict"] not in MEANING:
+    if run["void"] or run["verdict"] not in MARKS:
         return "void"
     return "red" if any(not check["good"] for check in run["checks"]) else str(run["verdict"])
+
+
+def complete(run: Mapping[str, Any]) -> dict[str, Any]:
+    """With everything that a run file may leave out."""
+    server = {"version": "", "settings": {}} | (run.get("server") or {})
+    return {**UNTOLD, **run, "server": server}
 
 
 def judged(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -80,12 +82,12 @@ def view(run: Mapping[str, Any]) -> dict[str, Any]:
     said, checks = verdict(run), [_check(check) for check in run["checks"]]
     call = judged(run)
     return {
-        "run": {**UNTOLD, **run},
+        "run": complete(run),
         "verdict": said,
         "mark": MARKS[said],
-        "sentence": _sentence(said, checks),
-        "asked": _asked(run),
-        "began": _moment(run["began"]),
+        "sentence": _sentence(said, run, checks),
+        "asked": asked(run),
+        "began": began(run),
         "checks": checks,
         "void": [(reason, _advice(reason)) for reason in run["void"]],
         "call": call,
@@ -97,41 +99,32 @@ def view(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sentence(said: str, checks: list[dict[str, Any]]) -> str:
+def _sentence(said: str, run: Mapping[str, Any], checks: list[dict[str, Any]]) -> str:
     missed = [check for check in checks if not check["good"]]
-    if said == "red" and missed:
-        first = f"{missed[0]['name']} {missed[0]['found']}, wanted {missed[0]['wanted']}"
-        return f"{len(missed)} of {words.plural(len(checks), 'target')} missed: {first}" + (
-            f", and {words.plural(len(missed) - 1, 'more')}." if len(missed) > 1 else "."
-        )
+    if said == "void":
+        return f"This run says nothing about the server: {'; '.join(run['void']) or 'it has no verdict'}."
     if said == "green":
-        return (
-            f"{'Both' if len(checks) == 2 else 'All'} {len(checks)} targets are met."
-            if len(checks) > 1
-            else _few(checks)
-        )
-    return MEANING[said]
-
-
-def _few(checks: list[dict[str, Any]]) -> str:
-    return "The one target is met." if checks else "No target was set, so none is missed."
+        whole = {0: "No target was set, so none is missed.", 1: "The one target is met."}
+        return whole.get(len(checks), f"All {len(checks)} targets are met.")
+    each = [f"{one['name']} {one['found']}, wanted {one['wanted']}" for one in missed]
+    of = f"{len(missed)} of {words.plural(len(checks), 'target')} missed"
+    return f"{of}: {'; '.join(each)}."
 
 
 def _check(check: Mapping[str, Any]) -> dict[str, Any]:
-    """A target in words, with how much is missing or to spare, and how long its bar is (1 = what was wanted)."""
+    """A target in words, with how much is missing or to spare, and how long its bar is (50 = what was wanted)."""
     name, wanted, found = check["target"], check["wanted"], check["found"]
-    gap, part = "", 2.0 if check["at_most"] else 0.0
+    gap, part = "without bound", 2.0 if check["at_most"] else 0.0
     if found is not None:
-        apart = abs(found - wanted)
-        beyond = "over" if found > wanted else "under"
-        gap = "exact" if apart == 0 else f"{words.figure(name, apart)} {beyond}"
-        gap += f" ({100 * apart / wanted:.3g} %)" if wanted and apart else ""
-        part = found / wanted if wanted else (0.0 if found == 0 else 2.0)
+        side = "over" if found > wanted else "under"
+        gap = "exactly" if found == wanted else f"{words.apart(name, found - wanted)} {side}"
+        gap += f" ({words.number(100 * abs(found / wanted - 1))} %)" if wanted and name not in words.PARTS else ""
+        part = found / wanted if wanted else min(found * 1e6, 2.0)
     return {
         "name": words.label(name),
-        "wanted": f"{'≤' if check['at_most'] else '≥'} {words.figure(name, wanted)}",
+        "wanted": f"{'≤' if check['at_most'] else '≥'} {words.target(name, wanted)}",
         "found": words.figure(name, found),
-        "gap": gap or "without bound",
+        "gap": gap,
         "good": check["good"],
         "bar": round(50 * min(part, 2.0), 1),
     }
@@ -141,7 +134,7 @@ def _wanted(run: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     return next((_check(check) for check in run["checks"] if check["target"] == name), None)
 
 
-def _asked(run: Mapping[str, Any]) -> str:
+def asked(run: Mapping[str, Any]) -> str:
     """The load in words: how much, how long, how it came."""
     unit = "requests/s" if run["loop"] == "open" else "callers, each asking again once answered"
     levels = [level for _, *ends in run["stages"] for level in ends]
@@ -155,11 +148,12 @@ def _asked(run: Mapping[str, Any]) -> str:
     )
 
 
-def _moment(iso: str) -> str:
+def began(run: Mapping[str, Any]) -> str:
+    """When it began, for people."""
     try:
-        return datetime.fromisoformat(iso).strftime("%-d %B %Y, %H:%M:%S %Z").strip()
+        return datetime.fromisoformat(run["began"]).strftime("%-d %B %Y, %H:%M:%S %Z").strip()
     except ValueError:
-        return iso
+        return str(run["began"])
 
 
 def _advice(reason: str) -> str:

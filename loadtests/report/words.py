@@ -19,7 +19,7 @@ def number(value: float | None) -> str:
 
 
 def ms(value: float | None) -> str:
-    """A latency; the files say null where it is infinite."""
+    """A latency; the files say null where it is infinite. NaN is the latency of nothing."""
     if value is None or math.isinf(value):
         return "no answer"
     return f"{number(value / 1000)} s" if abs(value) >= 10_000 else f"{number(value)} ms"
@@ -54,9 +54,12 @@ def plural(many: float, one: str, more: str = "") -> str:
 
 
 LABELS = {
-    "p50_ms": "median", "p90_ms": "p90", "p95_ms": "p95", "p99_ms": "p99", "p999_ms": "p99.9", "max_ms": "slowest",
-    "per_s": "requests a second", "rows_per_s": "rows a second", "concurrency": "right answers in flight",
+    "p50_ms": "p50", "p90_ms": "p90", "p95_ms": "p95", "p99_ms": "p99", "p999_ms": "p99.9", "max_ms": "slowest",
+    "per_s": "answered", "rows_per_s": "rows a second", "concurrency": "right answers in flight",
 }  # fmt: skip
+
+
+PARTS = ("goodput", "errors", "rejected")
 
 
 def label(name: str) -> str:
@@ -70,9 +73,21 @@ def figure(name: str, value: float | None) -> str:
         return ms(value)
     if name.endswith("per_s"):
         return rate(value)
-    if name in ("goodput", "errors", "rejected"):
-        return share(value)
-    return number(value)
+    return share(value) if name in PARTS else number(value)
+
+
+def target(name: str, value: float) -> str:
+    """As ``figure``, with no digit that nobody asked for."""
+    unit = " ms" if name.endswith("_ms") else "/s" if name.endswith("per_s") else " %" if name in PARTS else ""
+    return plain(100 * value if name in PARTS else value) + unit
+
+
+def apart(name: str, value: float) -> str:
+    """How far two figures are from each other, either way; shares in percentage points."""
+    value = abs(value)
+    if name in PARTS and math.isfinite(value):
+        return f"{number(100 * value)} points"
+    return "without bound" if math.isinf(value) else figure(name, value)
 
 
 def plain(value: float) -> str:
@@ -95,3 +110,10 @@ def code(text: object) -> str:
 def sentence(text: str) -> str:
     """With a capital at its head and without a stop at its end."""
     return (text[:1].upper() + text[1:]).rstrip(".")
+
+
+def signed(name: str, value: float) -> str:
+    """A difference with its direction."""
+    if value == 0 or math.isnan(value):
+        return "0" if value == 0 else NONE
+    return f"{'+' if value > 0 else '−'}{'∞' if math.isinf(value) else apart(name, value)}"

@@ -46,7 +46,7 @@ def written(latencies_us, *, warmup_s=2, bad=None, **said) -> dict:
     return {
         "suite": "infer", "profile": "steady", "host": "http://127.0.0.1:8080", "command": "locust -f infer.py",
         "began": "2026-11-22T05:00:00+00:00", "official": True, "loop": "open", "arrivals": "poisson",
-        "stages": [[float(seconds), len(steady) / seconds, len(steady) / seconds]], "warmup_s": float(warmup_s),
+        "stages": [[float(seconds), *2 * [float(round(len(steady) / seconds, -1))]]], "warmup_s": float(warmup_s),
         "seconds": float(seconds), "deadline_ms": 500.0, "rows": 1, "machine": "2 cores", "processor": "a processor",
         "versions": {"locust": "2.47.0"}, "server": {"version": "0.1.0", "settings": {"FOREWATT_BATCH_ROWS": "64"}},
         "generators": [{"index": 0, "cpu_share": 0.31, "planned": 6000, "sent": 6000, "punctual": 5999, "dropped": 0,
