@@ -37,15 +37,20 @@ def table(suite: str, limit_s: float, found: Found) -> str:
     return "\n".join(words)
 
 
+def per_s(rate: float) -> str:
+    """Three digits say all that is known, and no more than whole requests."""
+    return f"{rate:,.0f} requests/s" if rate >= 100 else f"{rate:.3g} requests/s"
+
+
 def conclusion(found: Found) -> str:
     """One sentence; a rate that was not confirmed is not called one."""
     if found.good is None:
         return "no rate holds"
     hold, fail = len(found.said(found.good, Verdict.HOLDS)), len(found.said(found.bad, Verdict.FAILS))
-    good = f"{found.good:.4g} requests/s ({_probes(hold)} held)"
+    good = f"{per_s(found.good)} ({_probes(hold)} held)"
     if found.generator_bound:
         return f"at least {good}; the generator is the bound"
-    bad = f"{found.bad:.4g} ({_probes(fail)} failed)" if found.bad else "more"
+    bad = f"{per_s(found.bad)} ({_probes(fail)} failed)" if found.bad else "more"
     return f"{good}, not {bad}" if found.confirmed else f"between {good} and {bad}; give it more time with --budget"
 
 

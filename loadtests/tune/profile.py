@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import fmean
 
+from loadtests.capacity.report import per_s
 from loadtests.tune.search import SURE, Measured, Proof, Tuned, ratios
 from loadtests.tune.settings import DEFAULT, Settings
 from training.measured import machine
@@ -30,18 +31,20 @@ def line(one: Measured) -> str:
 def conclusion(tuned: Tuned) -> str:
     """What was proved."""
     if tuned.winner == DEFAULT:
-        return "Nothing was better than the defaults."
+        return f"None of the {len(ratios(tuned.measured))} other settings measured was better than the defaults."
     proof = tuned.proof or Proof([], [])
     if not proof.winner:
         return f"{tuned.winner} looked best, but there was no time for a proof: the defaults stay."
-    said = f"{tuned.winner}: {proof.ratio:.2f} times the defaults' capacity, {SURE:.0%} sure of {proof.at_least:.2f}"
+    times = f"{proof.ratio:.2f} times the defaults' capacity, with {SURE:.0%} certainty more than {proof.at_least:.2f}"
+    said = f"{tuned.winner}: {times}"
     return f"{said}." if proof.better else f"{said}: not really better, so the defaults stay."
 
 
 def as_env(asked: Asked, tuned: Tuned) -> str:
     """Settings that a shell can read: ``set -a; . FILE; set +a; make up``."""
+    cores = "1 core" if asked.cores == 1 else f"{asked.cores} cores"
     words = [
-        f"Settings of the inference server for `{asked.suite}` within p99 {asked.p99_ms:g} ms on {asked.cores} cores.",
+        f"Settings of the inference server for `{asked.suite}` within p99 {asked.p99_ms:g} ms on {cores}.",
         f"Found by `{asked.command}` on {_today()}: {machine()}.",
         conclusion(tuned),
         *_capacities(tuned),
@@ -63,7 +66,7 @@ def _capacities(tuned: Tuned) -> list[str]:
 def _range(rates: list[float]) -> str:
     if not rates:
         return "not measured"
-    return f"{fmean(rates):.4g} requests/s ({min(rates):.4g} to {max(rates):.4g} in {len(rates)} runs)"
+    return f"{per_s(fmean(rates))} ({per_s(min(rates))} to {per_s(max(rates))} in {len(rates)} runs)"
 
 
 def as_json(asked: Asked, tuned: Tuned, seconds: float) -> dict[str, object]:
