@@ -103,8 +103,8 @@ class _Starter:
         folder.mkdir(exist_ok=True)
         text = (ROOT / "deploy" / "nginx" / "forewatt.conf").read_text()
         listen, behind = f"127.0.0.1:{port}", gateway.removeprefix("http://")
-        for name, place in {"LISTEN": listen, "GATEWAY": behind, "INFERENCE": f"unix:{inference}"}.items():
-            text = text.replace(f"${{FOREWATT_NGINX_{name}}}", place)
+        text = text.replace("${FOREWATT_NGINX_LISTEN}", listen).replace("${FOREWATT_NGINX_GATEWAY}", behind)
+        text = text.replace("${FOREWATT_NGINX_INFERENCE}", f"unix:{inference}")
         (folder / "forewatt.conf").write_text(text)
         as_root = ["-g", f"user {pwd.getpwuid(0).pw_name};"] if os.geteuid() == 0 else []
         return self._launch([program, "-p", str(folder), "-c", "forewatt.conf", *as_root], port, {}, folder)
