@@ -8,8 +8,8 @@ neighbouring seconds resemble each other more than that (Carlstein's length for 
 (Hesterberg, The American Statistician 69, 2015). Five figures are looked at, and one of them would often differ by
 chance; Holm's correction (Scandinavian Journal of Statistics 6, 1979) is for that. Where the load changes during a run,
 blocks differ by plan, and all of this errs towards "no difference". It errs the other way where a level wanders over
-tens of seconds: of simulated pairs of one and the same minute 3 to 4 in 100 were called different where a second's
-level kept up to half of the last one's, 12 where it kept 0.8. Longer runs help.
+tens of seconds: of the tests' simulated minutes one pair in eight is called different, where a second's level keeps
+0.8 of the last one's, instead of one in twenty. Longer runs help.
 """
 
 from __future__ import annotations

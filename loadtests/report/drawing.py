@@ -32,13 +32,15 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "forewatt", "text.parse_math": False, "font.size": 12,
     "text.color": COLOURS["muted"], "axes.edgecolor": COLOURS["grid"], "axes.labelcolor": COLOURS["muted"],
     "xtick.color": COLOURS["muted"], "ytick.color": COLOURS["muted"], "axes.unicode_minus": True,
-    "xtick.major.size": 0, "ytick.major.size": 0, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.spines.left": False, "axes.axisbelow": True, "grid.color": COLOURS["grid"], "grid.linewidth": 0.8,
+    "xtick.major.size": 0, "ytick.major.size": 0, "xtick.major.pad": 6, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.spines.left": False, "axes.axisbelow": True,
+    "grid.color": COLOURS["grid"], "grid.linewidth": 0.8,
     "lines.linewidth": 1.8, "lines.solid_joinstyle": "round", "path.simplify": True, "axes.titlesize": 12,
     "axes.titlecolor": COLOURS["muted"], "axes.titlelocation": "left", "axes.titlepad": 8,
 }  # fmt: skip
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 32, 30  # pixels; the same everywhere, so that times stand above each other
 WIDE, NARROW = 980, 350
+PLAIN = FuncFormatter(lambda y, _: words.plain(y))
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def _panels(figure: Figure, heights: Sequence[int]) -> list[Axes]:
         axes = figure.add_axes(place, sharex=panels[0] if panels else None)
         axes.tick_params(labelbottom=len(panels) == len(heights) - 1)
         axes.grid(axis="y")
+        axes.yaxis.set_major_formatter(PLAIN)
         panels.append(axes)
     return panels
 
@@ -158,8 +161,8 @@ class Scale:
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(FixedLocator(self._ticks()))
             axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(PLAIN)
         axes.set_ylim(self.low, self.high)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.plain(y)))
 
     def _ticks(self) -> list[float]:
         decades = range(int(np.floor(np.log10(self.low))), int(np.ceil(np.log10(self.high))) + 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from loadtests.report import figures, words
 from loadtests.report.figures import SHARES, Timeline
@@ -43,10 +43,10 @@ def render(run: Mapping[str, Any], folder: Path) -> Path:
 
 def template(name: str) -> Any:  # noqa: ANN401  # of Jinja's own kind
     """A page, where everything is escaped, or Markdown, where the templates name what comes from outside."""
-    loader = FileSystemLoader(Path(__file__).with_name("templates"))
     pages = Environment(
-        loader=loader,
-        autoescape=name.endswith(".html"),
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=select_autoescape(["html"]),
+        finalize=words.unbroken if name.endswith(".html") else None,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

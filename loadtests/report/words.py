@@ -97,7 +97,7 @@ def plain(value: float) -> str:
 
 def markdown(text: object) -> str:
     """Words from outside within Markdown: no markup of their own, no end of a table's cell."""
-    return re.sub(r"([\\`*_{}\[\]<>()#|!~&])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"([\\`*_\[\]<>#|~])", r"\\\1", " ".join(str(text).split()))
 
 
 def code(text: object) -> str:
@@ -117,3 +117,8 @@ def signed(name: str, value: float) -> str:
     if value == 0 or math.isnan(value):
         return "0" if value == 0 else NONE
     return f"{'+' if value > 0 else '−'}{'∞' if math.isinf(value) else apart(name, value)}"
+
+
+def unbroken(said: object) -> object:
+    """Plain text whose units stay on the line of their number; anything else as it is."""
+    return re.sub(r"(?<=\d) (?=(?:ms|s|min|h|points)\b|%)", "\u00a0", said) if type(said) is str else said

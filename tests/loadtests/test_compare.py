@@ -61,14 +61,14 @@ def lost(share: float, seed: int) -> list[np.ndarray]:
     return [np.where(random.random(len(ms)) < share, np.inf, ms) for ms in alike(seed=seed)]
 
 
-@pytest.mark.parametrize(("phi", "pairs"), [(0.0, 20), (0.5, 60)])
-def test_two_runs_of_the_same_are_called_different_in_no_more_than_one_of_twenty_pairs(phi, pairs):
+@pytest.mark.parametrize(("phi", "pairs", "most"), [(0.0, 20, 1), (0.5, 60, 3), (0.8, 40, 6)])
+def test_two_runs_of_the_same_are_seldom_called_different(phi, pairs, most):
     told = 0
     for seed in range(pairs):
         pair = counted(alike(phi=phi, seed=2 * seed)), counted(alike(phi=phi, seed=2 * seed + 1))
         found = differences(pair, (500.0, 500.0), block_length(pair), seed)
         told += any(one.real for one in found)
-    assert told <= pairs / 20
+    assert told <= most
 
 
 def test_requests_drawn_one_by_one_would_see_differences_that_are_none():

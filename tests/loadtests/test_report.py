@@ -10,6 +10,8 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from loadtests.report import render
+from loadtests.report.figures import Timeline
+from loadtests.report.histograms import by_second, counts, percentiles, values_ms
 
 TOP = 3_600_000_000
 VOID_ELEMENTS = {"meta", "link", "br", "hr", "img", "input"}
@@ -167,9 +169,43 @@ def test_what_was_lost_is_shown_as_without_answer_and_by_cause(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [1, 7, 3605])
-def test_short_and_long_runs_have_at_most_125_points_and_all_their_figures(seconds, tmp_path):
-    page, _ = rendered(written(latencies(seconds + 2, rate=3)), tmp_path)
-    assert [title for title in page.texts if title == "Latency by percentile"]
+def test_short_and_long_runs_have_all_their_figures_and_at_most_125_points(seconds, tmp_path):
+    run = written(latencies(seconds + 2, rate=3))
+    page, _ = rendered(run, tmp_path)
+    assert {"Latency over time", "Latency by percentile"} <= set(page.texts)
+    line = Timeline(run, by_second(run["series"], "infer", seconds + 2), [])
+    assert min(seconds, 60) < len(line.middles) <= 125
+    assert line.lengths.sum() == seconds + 2
+
+
+def test_percentiles_of_merged_seconds_are_the_exact_ones_within_a_thousandth():
+    found = latencies(30, rate=400)
+    seconds = by_second(written(found)["series"], "infer", 30)
+    exact = np.quantile(np.concatenate(found), [0.5, 0.95, 0.99, 0.999], method="inverted_cdf") / 1000
+    merged = percentiles(seconds.weighted(np.ones((1, 30))), seconds.values, [0.5, 0.95, 0.99, 0.999])[0]
+    assert merged == pytest.approx(exact, rel=0.001)
+    whole = percentiles(counts(encoded(np.concatenate(found))), values_ms(), [0.99])
+    assert whole == pytest.approx(exact[2:3], rel=0.001)
+
+
+def test_seconds_are_cut_summed_and_counted_right():
+    found = [np.array([1000, 2000]), np.array([3000]), np.array([600_000, TOP])]
+    seconds = by_second(written(found, warmup_s=0, bad={2: {"500": 1}})["series"], "infer", 4)
+    assert seconds.asked.tolist() == [2, 1, 2, 0]
+    assert seconds.answered.tolist() == [2, 1, 1, 0]
+    assert seconds.good(500).tolist() == [2, 1, 0, 0]
+    assert seconds.between(1, 3).good(500).tolist() == [1, 0]
+    p99 = percentiles(seconds.weighted(np.eye(4)), seconds.values, [0.99])[:, 0]
+    assert p99[:2] == pytest.approx([2, 3], rel=0.001)
+    assert (p99[2], np.isnan(p99[3])) == (np.inf, True)
+
+
+def test_every_counter_stands_for_what_hdr_says_it_does():
+    histogram = HdrHistogram(1, TOP, 3)
+    for value in (1, 1023, 1024, 2047, 2048, 70_001, 500_000, 3_000_000_000):
+        index = histogram.get_counts_array_index(value)
+        assert values_ms()[index] * 1000 == pytest.approx(histogram.get_highest_equivalent_value(value))
+    assert values_ms()[histogram.get_counts_array_index(TOP)] == np.inf
 
 
 def test_a_run_in_which_nothing_was_asked_has_a_page(tmp_path):
