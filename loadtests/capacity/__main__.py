@@ -28,7 +28,9 @@ def main() -> int:
     prober = Prober(target(asked.suite, url, direct=asked.direct), limit_s, metrics_url)
     plan = Plan(limit_s, asked.seconds, asked.budget, seed=asked.seed)
     try:
-        start = OF_A_LONE_CALLER / prober.calm()
+        alone_s = prober.calm()
+        start = OF_A_LONE_CALLER / alone_s
+        print(f"a caller alone waits {1000 * alone_s:.1f} ms; from {start:.1f}/s on, for {plan.budget_s:.0f} s at most")
         found = Search(prober, plan, lambda probe: print(line(probe), flush=True)).run(start)
     except NotCalmError as why:
         print(f"{url} is not fit for it: {why}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """The search for the highest rate that holds. It knows no server: whoever asks it gives a function that probes.
 
-From a low rate it doubles until a probe does not hold, halves the bracket on the log scale until its ends are close,
+From a low rate it doubles until two probes do not hold, halves the bracket on the log scale until its ends are close,
 and then trusts none of this: fresh probes must all hold at the rate, and most must fail a tenth above it, or the search
 goes down or up from there. A probe that decides nothing is repeated at twice the length; one that is void counts for
 nothing, and where the generator is void again and again it, not the server, is the bound.
@@ -47,7 +47,7 @@ class Plan:
     def length(self, rate: float, share: float = 1.0) -> float:
         """A probe's seconds: enough samples to prove anything, with room for a few that are over."""
         longest = max(self.seconds, 1.5 * self.limit_s / (self.close - 1))
-        return max(share * longest, 1.1 * samples_needed(0.99, 0) / rate)
+        return max(share * longest, 1.25 * samples_needed(0.99, 0) / rate)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Search:
         self._low: float | None = None  # held
         self._high: float | None = None  # did not
         self._void_above = False  # since the generator did not get so far
-        self._decided: list[tuple[float, Verdict]] = []
+        self._held: set[float] = set()
 
     def run(self, start: float) -> Found:
         """Bracket, then confirm; where time runs out, what is known."""
@@ -106,11 +106,10 @@ class Search:
         return self.found
 
     def _conclude(self) -> None:
-        """The lowest rate that did not hold, and the highest below it that did."""
-        self.found.bad = min((rate for rate, said in self._decided if said is Verdict.FAILS), default=None)
-        ceiling = self.found.bad or math.inf
-        held = (rate for rate, said in self._decided if said is Verdict.HOLDS and rate < ceiling)
-        self.found.good = max(held, default=None)
+        """The bracket as far as it has come; its lower end only where it has held, which a step down has not yet."""
+        ceiling = self._high or math.inf
+        self.found.bad = None if self._void_above else self._high
+        self.found.good = max((rate for rate in self._held if rate < ceiling), default=None)
 
     def bracket(self, start: float, growth: float = 2.0) -> Found:
         """Only the bracket: what a comparison of many needs, and no claim about any."""
@@ -124,6 +123,9 @@ class Search:
         rate = start
         while self._high is None:
             self._probe_from(rate, "grow", QUICK)
+            if self._high and self.plan.length(rate, QUICK) < self.plan.seconds:  # too short to end it at one word
+                self._high = None
+                self._probe_from(rate, "grow", QUICK)
             rate *= growth
         rate = start
         while self._low is None and rate > LOWEST:
@@ -151,7 +153,7 @@ class Search:
         failed = Verdict.VOID if self._void_above else self._fresh(ABOVE * rate, "bad", FRESH // 2 + 1)
         if failed is Verdict.HOLDS:
             self._low, self._high, self._void_above = ABOVE * rate, None, False
-            self._bracket(UPWARD * self._low, UPWARD)
+            self._bracket(UPWARD * self._low)
             return False
         self.found.bad = ABOVE * rate if failed is Verdict.FAILS else None
         self.found.generator_bound, self.found.confirmed = failed is Verdict.VOID, True
@@ -170,7 +172,8 @@ class Search:
 
     def _decide(self, rate: float, purpose: str, share: float = 1.0) -> Verdict:
         verdict = self._looked_at(rate, purpose, self.plan.length(rate, share))
-        self._decided.append((rate, verdict))
+        if verdict is Verdict.HOLDS:
+            self._held.add(rate)
         return verdict
 
     def _looked_at(self, rate: float, purpose: str, seconds: float) -> Verdict:
