@@ -40,6 +40,7 @@ STYLE: dict[Any, Any] = {
 }  # fmt: skip
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 32, 30  # pixels; the same everywhere, so that times stand above each other
 WIDE, NARROW = 980, 350
+STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
 PLAIN = FuncFormatter(lambda y, _: words.plain(y))
 
 
@@ -125,18 +126,14 @@ def _size(style: str) -> str:
 
 def time_axis(axes: Axes, until: float, warmup_s: float, narrow: bool) -> None:
     """Seconds since the start below, the warm-up shaded."""
-    step = next((s for s in _STEPS if until / s <= (4 if narrow else 9)), _STEPS[-1])
+    step = next((s for s in STEPS_S if until / s <= (4 if narrow else 9)), STEPS_S[-1])
+    unit_s, unit = (1, "s") if step < 60 else (60, "min") if step < 3600 else (3600, "h")
     axes.set_xlim(0, until)
     axes.xaxis.set_major_locator(FixedLocator(list(np.arange(0, until + 1e-9, step))))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda x, _: words.length(x) if x <= 120 or step >= 60 else f"{x:g} s")
-    )
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / unit_s:g} {unit}"))
     if warmup_s:
         for panel in axes.figure.axes:
             panel.axvspan(0, warmup_s, color=COLOURS["shade"], linewidth=0, zorder=0)
-
-
-_STEPS = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 86400]
 
 
 @dataclass(frozen=True)

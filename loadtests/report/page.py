@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from loadtests.report import figures, words
+from loadtests.report.drawing import Picture
 from loadtests.report.figures import SHARES, Timeline
 from loadtests.report.histograms import by_second, counts
 
@@ -19,7 +20,6 @@ ADVICE = (
     ("of a core", "Share the load among more generators, or let them run on another machine."),
     ("when they were due", "Share the load among more generators, ask for less, or quieten the machine."),
     ("dropped", "The server takes less than is asked: ask for less, or let more requests be in flight."),
-    ("never sent", "Share the load among more generators; look whether the server takes connections at all."),
     ("nothing was asked", "Look whether the server runs and the address is right."),
     ("after the warm-up", LONGER),
     ("warm-up", "Warm up for longer."),
@@ -41,7 +41,7 @@ def render(run: Mapping[str, Any], folder: Path) -> Path:
     return page
 
 
-def template(name: str) -> Any:  # noqa: ANN401  # of Jinja's own kind
+def template(name: str) -> Template:
     """A page, where everything is escaped, or Markdown, where the templates name what comes from outside."""
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -52,7 +52,7 @@ def template(name: str) -> Any:  # noqa: ANN401  # of Jinja's own kind
         lstrip_blocks=True,
     )
     pages.filters |= {
-        "ms": words.ms, "share": words.share, "rate": words.rate, "whole": words.whole, "number": words.number,
+        "ms": words.ms, "share": words.share, "whole": words.whole, "number": words.number,
         "length_of": words.length, "capitalize_first": words.sentence, "md": words.markdown, "code": words.code,
     }  # fmt: skip
     return pages.get_template(name)
@@ -114,7 +114,8 @@ def _sentence(said: str, run: Mapping[str, Any], checks: list[dict[str, Any]]) -
 def _check(check: Mapping[str, Any]) -> dict[str, Any]:
     """A target in words, with how much is missing or to spare, and how long its bar is (50 = what was wanted)."""
     name, wanted, found = check["target"], check["wanted"], check["found"]
-    gap, part = "without bound", 2.0 if check["at_most"] else 0.0
+    gap = "without bound" if name.endswith("_ms") else words.NONE
+    part = 2.0 if check["at_most"] else 0.0
     if found is not None:
         side = "over" if found > wanted else "under"
         gap = "exactly" if found == wanted else f"{words.apart(name, found - wanted)} {side}"
@@ -165,7 +166,7 @@ def _causes(run: Mapping[str, Any]) -> list[tuple[str, str, int]]:
     return sorted(found, key=lambda one: -one[2])
 
 
-def _pictures(run: Mapping[str, Any]) -> list[Any]:
+def _pictures(run: Mapping[str, Any]) -> list[Picture]:
     call = judged(run)
     if call is None:
         return []

@@ -21,6 +21,7 @@ from loadtests.report.histograms import counts, values_ms
 from loadtests.report.page import MARKS, began, complete, judged, template, verdict
 
 SHOWN = {"worse": "bad", "better": "five", "different": "ink", "none": "muted"}
+MEANINGS = {"worse": "worse", "better": "better", "different": "different", "none": "may be chance"}
 VERDICT_MARKS = {"worse": "✕", "no worse": "✓", "cannot say": MARKS["void"]}
 
 
@@ -134,11 +135,8 @@ def _intervals(found: Comparison) -> Picture:
     return picture(Words("intervals", "How far B is from A", about, legend), [36 * max(len(rows), 1)], draw)
 
 
-MEANINGS = {"worse": "worse", "better": "better", "different": "different", "none": "may be chance"}
-
-
 def _curves(found: Comparison) -> Picture:
     held = [counts(call["histogram"]) for run in (found.a, found.b) if (call := judged(run))]
     shown = [value for many in held for value in curve(many, values_ms())[1]]
     lines = list(zip(("accent", "one"), held, strict=False))
-    return by_percentile(lines, Scale.of(shown), [], legend=[("accent", "A"), ("one", "B")])
+    return by_percentile(lines, Scale.of(shown), legend=[("accent", "A"), ("one", "B")])

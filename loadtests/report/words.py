@@ -30,8 +30,10 @@ def share(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NONE
     edge = min(abs(value), abs(1 - value))
-    decimals = 1 if edge >= 0.01 else 2 if edge >= 0.001 else 3
-    return f"{100 * value:.0f} %" if edge == 0 else f"{100 * value:.{decimals}f} %"
+    if edge == 0:
+        return f"{100 * value:.0f} %"
+    decimals = min(max(1 - math.floor(math.log10(100 * edge)), 1), 6)
+    return f"{100 * value:.{decimals}f} %"
 
 
 def rate(value: float | None) -> str:
@@ -49,17 +51,15 @@ def length(seconds: float) -> str:
     return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
 
 
-def plural(many: float, one: str, more: str = "") -> str:
-    return f"{whole(many)} {one if many == 1 else more or one + 's'}"
+def plural(many: float, one: str) -> str:
+    return f"{whole(many)} {one if many == 1 else one + 's'}"
 
 
 LABELS = {
     "p50_ms": "p50", "p90_ms": "p90", "p95_ms": "p95", "p99_ms": "p99", "p999_ms": "p99.9", "max_ms": "slowest",
     "per_s": "answered", "rows_per_s": "rows a second", "concurrency": "right answers in flight",
 }  # fmt: skip
-
-
-PARTS = ("goodput", "errors", "rejected")
+PARTS = ("goodput", "errors", "rejected")  # of one
 
 
 def label(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from loadtests.report import render
+from loadtests.report import render, words
 from loadtests.report.figures import Timeline
 from loadtests.report.histograms import by_second, counts, percentiles, values_ms
 
@@ -206,6 +206,27 @@ def test_every_counter_stands_for_what_hdr_says_it_does():
         index = histogram.get_counts_array_index(value)
         assert values_ms()[index] * 1000 == pytest.approx(histogram.get_highest_equivalent_value(value))
     assert values_ms()[histogram.get_counts_array_index(TOP)] == np.inf
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (words.ms(0.8412), "0.841 ms"),
+        (words.ms(99.96), "100 ms"),
+        (words.ms(12_345), "12.3 s"),
+        (words.ms(None), "no answer"),
+        (words.share(1.0), "100 %"),
+        (words.share(0.99996), "99.9960 %"),
+        (words.share(0.00001), "0.0010 %"),
+        (words.share(0.0), "0 %"),
+        (words.number(6043.7), "6,044"),
+        (words.target("goodput", 0.999), "99.9 %"),
+        (words.apart("goodput", -0.005), "0.500 points"),
+        (words.length(3600), "60 min"),
+    ],
+)
+def test_numbers_have_sensible_digits_and_units(said, text):
+    assert said == text
 
 
 def test_a_run_in_which_nothing_was_asked_has_a_page(tmp_path):
