@@ -125,12 +125,13 @@ def test_page_and_markdown_say_the_same_verdict_and_never_a_better_one_than_the_
     assert "".join(page.texts).strip().startswith(word.upper())
 
 
-def test_a_void_run_says_why_and_what_to_do_and_marks_no_target_as_met(tmp_path):
-    page, text = rendered(written(latencies(), **VOID), tmp_path)
+@pytest.mark.parametrize("found", [latencies(), SLOW])
+def test_a_void_run_says_why_and_what_to_do_and_marks_no_target_as_met_or_missed(found, tmp_path):
+    page, text = rendered(written(found, **VOID), tmp_path)
     for said in ("".join(page.texts), text):
         assert "85% of a core" in said
         assert "more generators" in said
-        assert not re.search(r"\bmet\b|✓", said)
+        assert not re.search(r"\b(met|missed)\b|✓|✕", said)
 
 
 def test_an_unofficial_run_says_so_loudly_and_an_official_one_does_not(tmp_path):
