@@ -43,6 +43,8 @@ def main() -> int:
         return 1
     inference = str(settings.inference_url).rstrip("/")
     sys.stdout.write(WELCOME.format(gateway=gateway, inference=inference, uploads=settings.uploads))
+    if settings.key is not None:
+        sys.stdout.write("A key is set, which the command has to send too: -H 'X-API-Key: <key>'\n")
     return 0
 
 

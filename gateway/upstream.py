@@ -57,7 +57,7 @@ class Lines:
 
     def ask_again(self, exchange: Exchange) -> None:
         """On a line of its own, since those that are open may be just as dead."""
-        exchange.repeated = True
+        exchange.line, exchange.repeated = None, True
         self._open(exchange)
 
     def withdraw(self, exchange: Exchange) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import psutil
 import pytest
@@ -20,7 +21,10 @@ def test_each_line_of_the_gateways_log_is_json_and_names_the_request(client, hou
     asked = client.post("/api/v1/forecasts", json={"series": past(20)}, headers={"X-Request-ID": "named-by-caller"})
     refused = client.post("/api/v1/forecasts", json={"series": past(3)})
     assert (asked.headers["x-request-id"], refused.status_code) == ("named-by-caller", 422)
-    logged = [json.loads(line) for line in house.gateway.log.read_text().splitlines()]
+    end = time.monotonic() + 5  # lines are written some at a time
+    while refused.json()["trace_id"] not in (log := house.gateway.log.read_text()) and time.monotonic() < end:
+        time.sleep(0.05)
+    logged = [json.loads(line) for line in log.splitlines()]
     requests = {line["request_id"]: line for line in logged if line["logger"] == "gateway.access"}
     assert requests["named-by-caller"]["status"] == 200
     assert requests[refused.json()["trace_id"]]["status"] == 422
