@@ -42,19 +42,17 @@ class Prober:
 
     target: Target
     limit_s: float
-    metrics_url: str | None = None
+    metrics_url: str = ""
 
     def __call__(self, rate: float, seconds: float, seed: int) -> Outcome:
         """Raises ``NotCalmError``."""
         began = time.monotonic()
         self.calm()
         time.sleep(PAUSE_S)
-        first = sample(self.metrics_url) if self.metrics_url else None
+        first = sample(self.metrics_url)
         log = run(self._callers(rate), poisson(rate, seconds, seed))
-        last = sample(self.metrics_url) if self.metrics_url else None
-        told = between(first, last) if first and last else {}
-        told.pop("second", None)
-        seen = told | {"generator_cpu": log.cpu_share}
+        seen = between(first, sample(self.metrics_url)) | {"generator_cpu": log.cpu_share}
+        del seen["second"]  # of this machine's clock
         latency = np.where(log.status == 200, log.latency, np.inf)
         return Outcome(log.intended, latency, time.monotonic() - began, void_because(log, rate * self.limit_s), seen)
 
