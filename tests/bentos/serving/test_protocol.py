@@ -155,6 +155,20 @@ def test_every_other_head_goes_the_long_way(data):
     assert READ(data[: data.index(b"\r\n\r\n") + 4]) is None
 
 
+def test_a_head_that_ends_with_the_requests_id_is_the_one_without_it():
+    usual = b"POST /v2/models/load/infer HTTP/1.1\r\ncontent-length: 5\r\n%b\r\n"
+    reader = Heads(10_000, 1000)
+    for number in range(3):
+        head = reader.read(usual % (b"x-request-id: caller-%d\r\n" % number))
+        assert (head.length, head.repeated) == (5, b"x-request-id: caller-%d\r\n" % number)
+    assert len(reader._known) == 1
+    assert reader.read(usual % b"").repeated == b""
+    # What else looks like it is read whole: an id twice, one that is no plain word, one inside another line.
+    assert reader.read(usual % b"x-request-id: a\r\nx-request-id: b\r\n").repeated == b"x-request-id: b\r\n"
+    assert reader.read(usual % b"x-request-id: a b\r\n").repeated == b"x-request-id: a b\r\n"
+    assert reader.read(usual % b"note: x-request-id: a\r\n").repeated == b""
+
+
 def test_only_so_many_heads_are_remembered_and_none_that_will_not_come_again():
     reader = Heads(10_000, 1000)
     for n in range(2 * heads.KEPT):
