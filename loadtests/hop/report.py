@@ -51,7 +51,7 @@ def as_markdown(ways: Sequence[Way], found: Found, seconds: float, command: str,
 
 def wrk_seconds(seconds: float) -> float:
     """How long each run of wrk takes, beside so many seconds at the steady rate."""
-    return max(seconds / 12, 1.0)
+    return max(seconds / 60, 1.0)
 
 
 def _steady(names: Sequence[str], found: Found) -> str:
