@@ -44,10 +44,12 @@ load: .venv/dev ## ask a started system with the short load suites; reports in $
 	python -m loadtests --out $(FOREWATT_DATA)/load
 
 capacity: .venv/dev ## the highest rate a started system answers in time: make capacity SUITE=infer P99_MS=150
-	python -m loadtests.capacity $(SUITE) --p99-ms $(P99_MS)
+	@mkdir -p $(FOREWATT_DATA)/load
+	python -m loadtests.capacity $(SUITE) --p99-ms $(P99_MS) --out $(FOREWATT_DATA)/load/capacity-$(SUITE).json
 
 tune: .venv/dev ## find and prove the batcher's settings for this machine: make tune SUITE=infer P99_MS=150
-	python -m loadtests.tune $(SUITE) --p99-ms $(P99_MS)
+	@mkdir -p $(FOREWATT_DATA)
+	python -m loadtests.tune $(SUITE) --p99-ms $(P99_MS) --out $(FOREWATT_DATA)/tuned.env
 
 canaries: .venv/dev ## does a load run see a server that froze, or became slower? a quarter of an hour
 	python -m loadtests.canaries
