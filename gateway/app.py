@@ -12,7 +12,7 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import accounts, auth, errors, forecasts, health, inference, metrics, openinference, shortway, store
+from gateway import accounts, auth, errors, forecasts, health, inference, keys, metrics, openinference, shortway, store
 from gateway.bodies import BodyLimit
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.rights import Rights
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.rights = settings, rights
     for room in (forecasts, openinference):
         app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
-    for room in (accounts, auth, health, metrics):
+    for room in (accounts, auth, health, keys, metrics):
         app.include_router(room.router)
     errors.install(app)
     return app

@@ -134,7 +134,7 @@ def _by_key(database: Engine, credential: bytes) -> Identity | None:
         found = session.execute(wanted).one_or_none()
     if found is None:
         return None
-    key, owner = found.tuple()
+    key, owner = found
     if key.revoked_at or owner.disabled_at or (key.expires_at and key.expires_at <= now):
         return None
     if key.last_used_at is None or now - key.last_used_at > timedelta(seconds=USED_S):
