@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -107,7 +108,11 @@ def _desk(request: Request) -> Desk:
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
+    """Where the request comes from; what a proxy's header says instead of an address is nobody's."""
+    try:
+        return str(ipaddress.ip_address(request.client.host.partition("%")[0] if request.client else ""))
+    except ValueError:
+        return "unknown"
 
 
 At = Annotated[Desk, Depends(_desk)]

@@ -130,7 +130,7 @@ class AuditHead(Base):
 
 def connect(url: str) -> Engine:
     """The database's pool; nothing is opened yet."""
-    engine = create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)  # an error would show hashes
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _as_a_server_would)
     return engine

@@ -100,6 +100,19 @@ def test_what_fails_leaves_no_entry(database):
     assert audit.broken_at(database) is None
 
 
+def test_an_address_that_is_none_is_written_as_unknown(run_gateway, upstream, tmp_path):
+    settings = Settings(data=tmp_path, inference_url=upstream.url)
+    given = ["192.0.2.7", "2001:db8::1%eth0", "no address", "x" * 5000]
+    with run_gateway(settings) as client:
+        for address in given:
+            assert login(client, "nobody", "x", **{"X-Forwarded-For": address}).status_code == 401
+    engine = store.connect(settings.database)
+    with Session(engine) as session:
+        written = session.scalars(select(AuditEntry.address).order_by(AuditEntry.number)).all()
+    engine.dispose()
+    assert written == ["192.0.2.7", "2001:db8::1", "unknown", "unknown"]
+
+
 def test_each_deed_is_an_entry_and_no_secret_stands_in_log_answer_or_database(
     run_gateway, upstream, tmp_path, caplog, monkeypatch
 ):
