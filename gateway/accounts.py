@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway import audit, passwords, store, tokens
@@ -119,25 +119,26 @@ At = Annotated[Desk, Depends(_desk)]
 Address = Annotated[str, Depends(_address)]
 
 
-async def _may_register(request: Request, desk: At, settings: Knobs) -> None:
-    if not settings.registers_all:
-        caller = await desk.rights.identify(request.scope["headers"])
-        if caller is None or caller.role != ADMIN:
-            raise Problem(403, "registration-closed", "Only an admin makes accounts here. Ask one to add yours.")
+async def _registrar(request: Request, desk: At, settings: Knobs) -> UUID | None:
+    """The admin who makes an account; nobody where people make their own."""
+    if settings.registers_all:
+        return None
+    caller = await desk.rights.identify(request.scope["headers"])
+    if caller is None or caller.role != ADMIN:
+        raise Problem(403, "registration-closed", "Only an admin makes accounts here. Ask one to add yours.")
+    return caller.id
 
 
-@router.post(
-    REGISTER,
-    status_code=201,
-    dependencies=[Depends(_may_register)],
-    responses=documented(400, 403, 409, 413, 415, 422),
-)
-async def register(asked: Registration, desk: At, address: Address) -> Registered:
+Registrar = Annotated[UUID | None, Depends(_registrar)]
+
+
+@router.post(REGISTER, status_code=201, responses=documented(400, 403, 409, 413, 415, 422))
+async def register(asked: Registration, by: Registrar, desk: At, address: Address) -> Registered:
     """A new account; names that differ only in case are one name."""
     async with desk.hasher.turn():
         password = await desk.hasher.hashed(asked.password.get_secret_value())
     user = _user(asked.username, asked.email, password, FIRST_ROLE)
-    if user.name_key == ADMIN or not await asyncio.to_thread(_add, desk.database, user, address):
+    if user.name_key == ADMIN or not await asyncio.to_thread(_add, desk.database, user, by or user.id, address):
         raise Problem(409, "name-taken", "There is an account of this name. Use another name.")
     return Registered(userId=user.id, username=user.name)
 
@@ -156,7 +157,7 @@ async def login(asked: Credentials, desk: At, address: Address, response: Respon
             await asyncio.to_thread(_note_failure, desk.database, user.id if user else None, address)
             raise unauthorized("wrong-credentials", "Name or password is wrong. Correct them and send them again.")
         better = await desk.hasher.hashed(password) if passwords.weaker(user.password) else None
-    await asyncio.to_thread(_welcome, desk.database, user, better, address)
+    await asyncio.to_thread(_welcome, desk.database, user.id, better, address)
     return _fresh(desk, user.id, response)
 
 
@@ -203,12 +204,12 @@ def _user(name: str, email: str, password: str, role: Role) -> User:
     )
 
 
-def _add(database: Engine, user: User, address: str | None) -> bool:
+def _add(database: Engine, user: User, by: UUID | None, address: str | None) -> bool:
     try:
         with store.transaction(database) as session:
             session.add(user)
             session.flush()
-            audit.append(session, "registered", user.id, user.id, address)
+            audit.append(session, "registered", by, user.id, address)
     except IntegrityError:
         return False
     return True
@@ -229,11 +230,11 @@ def _note_failure(database: Engine, user: UUID | None, address: str) -> None:
         audit.append(session, "login-refused", None, user, address)
 
 
-def _welcome(database: Engine, user: User, better: str | None, address: str) -> None:
+def _welcome(database: Engine, user: UUID, better: str | None, address: str) -> None:
     with store.transaction(database) as session:
         if better is not None:
-            session.merge(user).password = better
-        audit.append(session, "login", user.id, user.id, address)
+            session.execute(update(User).where(User.id == user).values(password=better))
+        audit.append(session, "login", user, user, address)
 
 
 def _revoke(database: Engine, caller: Identity, action: str, address: str) -> bool:
@@ -250,4 +251,4 @@ def _revoke(database: Engine, caller: Identity, action: str, address: str) -> bo
 
 def _make_admin(database: Engine, password: str | None) -> None:
     if password is not None and _named(database, ADMIN) is None:
-        _add(database, _user(ADMIN, "", passwords.hashed(password), ADMIN), None)
+        _add(database, _user(ADMIN, "", passwords.hashed(password), ADMIN), None, None)

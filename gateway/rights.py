@@ -29,7 +29,7 @@ ROLES: tuple[Role, ...] = ("viewer", "operator", "expert", "engineer", "admin") 
 BEARER = b"bearer "
 KEY_MARK = b"fw_"  # how a machine's key begins
 REMEMBERED_S = 5.0  # after which the database is asked again
-KEPT = 1024  # who was admitted; more of them start anew
+KEPT = 1024  # credentials; one more, and they are asked about anew
 USED_S = 60  # a key's last use is written no more often
 
 

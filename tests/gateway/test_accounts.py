@@ -205,6 +205,9 @@ def test_the_first_admin_comes_from_the_environment_and_makes_accounts(run_gatew
             assert client.get("/api/v1/me", headers=bearer(token)).json()["role"] == "admin"
             client.headers = bearer(token)
             assert register(client, "made").status_code == (201 if first else 409)
+            assert client.get("/api/v1/me").json()["username"] == "admin"
+            client.headers = known(client, "other") if first else {}
+            assert register(client, "not-made").status_code == (403 if first else 401)
         word.write_text("another password\n")
 
 
