@@ -188,8 +188,8 @@ def routes(app):
         ({"registration": False}, 403),
     ],
 )
-def test_who_may_register_without_a_right(run_gateway, upstream, tmp_path, knobs, status):
-    with run_gateway(Settings(data=tmp_path, inference_url=upstream.url, **knobs)) as client:
+def test_who_may_register_without_a_right(run_gateway, inference, tmp_path, knobs, status):
+    with run_gateway(Settings(data=tmp_path, inference_url=inference.url, **knobs)) as client:
         assert register(client, "new").status_code == status
         assert client.get("/api/v1/me").status_code == 401
         assert client.post(INFER, content=b"{}").status_code == (401 if "api_key" in knobs else 200)

@@ -87,9 +87,9 @@ async def test_only_so_many_are_remembered_and_none_who_was_refused(guarded, mon
         assert 0 < len(made._admitted) <= 8
 
 
-def test_another_gateway_on_the_database_learns_of_a_logout_in_seconds(run_gateway, upstream, tmp_path, monkeypatch):
+def test_another_gateway_on_the_database_learns_of_a_logout_in_seconds(run_gateway, inference, tmp_path, monkeypatch):
     monkeypatch.setattr(rights, "REMEMBERED_S", 0.3)
-    settings = Settings(data=tmp_path, inference_url=upstream.url, anonymous=False)
+    settings = Settings(data=tmp_path, inference_url=inference.url, anonymous=False)
     with run_gateway(settings) as one, run_gateway(settings) as other:
         known(one, "both")
         token = bearer(login(other, "both").json()["token"])
@@ -99,8 +99,8 @@ def test_another_gateway_on_the_database_learns_of_a_logout_in_seconds(run_gatew
         assert other.post(INFER, content=b"{}", headers=token).status_code == 401
 
 
-def test_without_a_database_accounts_are_503_and_the_key_of_all_goes_on(run_gateway, upstream, tmp_path, inference):
-    settings = Settings(data=tmp_path, inference_url=upstream.url, api_key="k", registration=True)
+def test_without_a_database_accounts_are_503_and_the_key_of_all_goes_on(run_gateway, inference, tmp_path):
+    settings = Settings(data=tmp_path, inference_url=inference.url, api_key="k", registration=True)
     with run_gateway(settings) as client:
         token = bearer(Signer((tmp_path / "secret.key").read_text()).make(uuid4()))
         engine = store.connect(settings.database)
