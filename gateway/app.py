@@ -12,9 +12,10 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import auth, errors, forecasts, health, inference, metrics, openinference, shortway, store
+from gateway import accounts, auth, errors, forecasts, health, inference, keys, metrics, openinference, shortway, store
 from gateway.bodies import BodyLimit
 from gateway.logs import ACCESS, AccessLog, is_request_id
+from gateway.rights import Rights
 from gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings) -> FastAPI:
     """The gateway as an ASGI application; nothing is opened before its lifespan begins."""
-    rights = auth.Rights(settings.key)
+    rights = Rights(settings)
     app = FastAPI(
         title="Forewatt",
         version=metrics.version(),
@@ -31,14 +32,14 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             Middleware(CorrelationIdMiddleware, validator=is_request_id),
             Middleware(AccessLog),
-            Middleware(auth.Guard, rights=rights),
+            Middleware(auth.Guard, rights=rights, settings=settings),
             Middleware(BodyLimit, limit_bytes=settings.body_limit_bytes),
         ],
     )
     app.state.settings, app.state.rights = settings, rights
     for room in (forecasts, openinference):
         app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
-    for room in (auth, health, metrics):
+    for room in (accounts, auth, health, keys, metrics):
         app.include_router(room.router)
     errors.install(app)
     return app
@@ -53,7 +54,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     await asyncio.to_thread(store.migrate, app.state.database)
     if settings.inference_socket and not settings.socket:
         log.warning("FOREWATT_INFERENCE_SOCKET is too long for the system; FOREWATT_INFERENCE_URL is used instead.")
-    async with inference.connect(settings) as app.state.inference, shortway.opened(settings, app.state.rights) as way:
+    async with (
+        accounts.opened(settings, app.state.database, app.state.rights) as app.state.desk,
+        inference.connect(settings) as app.state.inference,
+        shortway.opened(settings, app.state.rights) as way,
+    ):
         yield {shortway.STATE: way}
     app.state.database.dispose()
     ACCESS.flush()

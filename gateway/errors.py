@@ -48,6 +48,7 @@ class ProblemDocument(BaseModel):
     errors: list[Fault] = []
     trace_id: str | None = None
     error: str | None = Field(None, description="The detail once more, where the Open Inference Protocol looks.")
+    violated_policies: list[str] | None = Field(None, serialization_alias="violated-policies")
 
 
 class Problem(HTTPException):
@@ -55,14 +56,15 @@ class Problem(HTTPException):
 
     def __init__(self, status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(status, detail)
-        self.code = code
+        self.type = f"urn:forewatt:problem:{code}"
         self.faults = faults
+        self.violated: list[str] | None = None
 
     def response(self, path: str, trace_id: str | None = None) -> JSONResponse:
         """The document; ``path`` is what was asked for, under the id of this request or the one that is given."""
         detail = _short(self.detail, 1000)
         document = ProblemDocument(
-            type=f"urn:forewatt:problem:{self.code}",
+            type=self.type,
             title=HTTPStatus(self.status_code).phrase,
             status=self.status_code,
             detail=detail,
@@ -70,8 +72,9 @@ class Problem(HTTPException):
             errors=list(self.faults),
             trace_id=trace_id or correlation_id.get(),
             error=detail if path.startswith("/v2") else None,
+            violated_policies=self.violated,
         )
-        content = document.model_dump(exclude_none=True)
+        content = document.model_dump(exclude_none=True, by_alias=True)
         return JSONResponse(content, self.status_code, self.headers, media_type=MEDIA_TYPE)
 
 
@@ -81,6 +84,20 @@ class Unavailable(Problem):
     def __init__(self, code: str, detail: str, faults: Sequence[Fault] = (), retry_after_s: int = 2) -> None:
         super().__init__(503, code, f"{detail} Try again in {retry_after_s} seconds.", faults)
         self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class QuotaExceeded(Problem):
+    """429: more often than ``policy`` allows, which is so many times in so many seconds."""
+
+    def __init__(self, policy: str, times: int, window_s: int, wait_s: int, detail: str) -> None:
+        super().__init__(429, "quota-exceeded", f"{detail} Try again in {wait_s} seconds.")
+        self.type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+        self.violated = [policy]
+        self.headers = {
+            "Retry-After": str(wait_s),
+            "RateLimit-Policy": f'"{policy}";q={times};w={window_s}',
+            "RateLimit": f'"{policy}";r=0;t={wait_s}',
+        }
 
 
 def refused(errors: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None) -> Problem:

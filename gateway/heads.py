@@ -13,6 +13,7 @@ import httptools
 
 from gateway.logs import is_request_id
 from gateway.messages import HOP_BY_HOP, KEY_HEADERS, Headers, lines
+from gateway.rights import offered
 from gateway.settings import MAX_DEADLINE_MS
 
 START, HEAD_END, LONGEST = b"POST /v2/models/", b"\r\n\r\n", 8192
@@ -33,7 +34,7 @@ class Head:
     length: int
     deadline_ms: int
     request_id: bytes | None
-    admitted: bool
+    credentials: tuple[bytes, ...]
     outgoing: bytes
 
 
@@ -43,18 +44,21 @@ class Heads:
     def __init__(self, host: bytes, base: bytes, deadline_ms: int, body_limit: int) -> None:
         self._host, self._base = host, base
         self._deadline_ms, self._body_limit = deadline_ms, body_limit
-        self.admits: Callable[[Headers], bool] = lambda _: True
+        self.admits: Callable[[tuple[bytes, ...]], bool] = lambda _: True
         self._known: dict[bytes, Head] = {}
 
     def find(self, data: bytes) -> tuple[Head, int] | None:
-        """The head that ``data`` begins with and where its body begins; ``None`` for all that is not ordinary."""
+        """The head that ``data`` begins with and where its body begins; ``None`` for all that is not ordinary.
+
+        Nor is an inference whose caller is not known to have a right: the long way finds out, or refuses.
+        """
         if not data.startswith(START):
             return None
         end = data.find(HEAD_END, 0, LONGEST) + len(HEAD_END)
         if end < len(HEAD_END):
             return None
         head = self._known.get(data[:end]) or self._read(data[:end])
-        return (head, end) if head else None
+        return (head, end) if head and self.admits(head.credentials) else None
 
     def _read(self, data: bytes) -> Head | None:
         said = _Said()
@@ -89,8 +93,8 @@ class Heads:
         ours = [(LENGTH, length), (DEADLINE, deadline)]
         start = b"POST %b%b HTTP/1.1\r\nhost: %b\r\n" % (self._base, said.url, self._host)
         outgoing = start + lines(passed + ours) + REQUEST_ID + b": "
-        path, admitted = said.url.decode(), self.admits(said.headers)
-        return Head(path, int(length), int(deadline), request_id, admitted, outgoing)
+        credentials = tuple(offered(said.headers))
+        return Head(said.url.decode(), int(length), int(deadline), request_id, credentials, outgoing)
 
 
 class _Said:

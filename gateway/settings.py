@@ -14,7 +14,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 MEBIBYTE = 1024 * 1024
+SHORTEST_SECRET = 32  # bytes, as long as what it makes (RFC 7518, 3.2)
 LONGEST_SOCKET_PATH = 107  # bytes; the system takes no more
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 6, 128  # characters
 MAX_DEADLINE_MS = 60_000  # longer than this is a task, not a request
 
 
@@ -32,10 +34,27 @@ def _api_key(key: SecretStr) -> SecretStr:
     return key
 
 
+def _secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < SHORTEST_SECRET:
+        raise ValueError(f"a secret has {SHORTEST_SECRET} bytes or more; `openssl rand -hex 32` makes one")
+    return secret
+
+
+def _password(password: SecretStr) -> SecretStr:
+    if not SHORTEST_PASSWORD <= len(password.get_secret_value()) <= LONGEST_PASSWORD:
+        raise ValueError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    return password
+
+
+WORDS = {"api_key": _api_key, "secret": _secret, "admin_password": _password}  # those that may lie in a file
+
+
 class Settings(BaseSettings):
     """The gateway's configuration; the names in the environment have the prefix FOREWATT_."""
 
-    model_config = SettingsConfigDict(env_prefix="FOREWATT_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FOREWATT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     data: Path = Path(".forewatt")
     # A secret because it may carry a password; without it the database lies in the data folder.
@@ -46,26 +65,48 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = None
     api_key_file: FilePath | None = None
+    anonymous: bool = True  # counts where no key is set
+    registration: bool | None = None
+    secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
+    secret_file: FilePath | None = None
+    admin_password: Annotated[SecretStr, AfterValidator(_password)] | None = None
+    admin_password_file: FilePath | None = None
     body_limit_bytes: int = Field(default=8 * MEBIBYTE, ge=1024)
     deadline_ms: int = Field(default=10_000, ge=1, le=MAX_DEADLINE_MS)
     pool_size: int = Field(default=64, ge=1, le=1024)
     drain_s: int = Field(default=15, ge=0)
 
-    @field_validator("api_key_file")
+    @field_validator("api_key_file", "secret_file", "admin_password_file")
     @classmethod
-    def _has_a_key(cls, path: Path | None, others: ValidationInfo) -> Path | None:
+    def _has_the_word(cls, path: Path | None, others: ValidationInfo) -> Path | None:
         if path is not None:
-            if others.data.get("api_key") is not None:
-                raise ValueError("FOREWATT_API_KEY is set too; keep one of them")
-            _api_key(SecretStr(path.read_text().strip()))
+            name = str(others.field_name).removesuffix("_file")
+            if others.data.get(name) is not None:
+                raise ValueError(f"FOREWATT_{name.upper()} is set too; keep one of them")
+            WORDS[name](SecretStr(path.read_text().strip()))
         return path
+
+    def word(self, name: str) -> str | None:
+        """A secret, from the environment or from its file; nothing where neither is set."""
+        path, given = getattr(self, f"{name}_file"), getattr(self, name)
+        if path is not None:
+            return str(path.read_text()).strip()
+        return str(given.get_secret_value()) if given is not None else None
 
     @property
     def key(self) -> str | None:
-        """The key that callers need, if they need one."""
-        if self.api_key_file is not None:
-            return self.api_key_file.read_text().strip()
-        return self.api_key.get_secret_value() if self.api_key else None
+        """The one key that is the same for all callers, where one is set."""
+        return self.word("api_key")
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether callers without any right are answered."""
+        return self.anonymous and self.key is None
+
+    @property
+    def registers_all(self) -> bool:
+        """Whether who has no right yet may register; a set key would be worth nothing if everybody could."""
+        return self.key is None if self.registration is None else self.registration
 
     @property
     def socket(self) -> str | None:

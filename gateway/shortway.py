@@ -17,13 +17,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway import auth, inference
+from gateway import inference
 from gateway.answers import Answer, response
-from gateway.auth import Rights
 from gateway.errors import Problem
 from gateway.heads import Head, Heads
 from gateway.logs import note
 from gateway.metrics import INFERENCE_SECONDS
+from gateway.rights import Rights
 from gateway.settings import Settings
 from gateway.upstream import GARBLED, Connect, Exchange, Lines
 
@@ -137,9 +137,6 @@ class ShortProtocol(HttpToolsProtocol):
     def _ask(self, body: bytes) -> None:
         head = self._head
         request_id = self._request_id = head.request_id or os.urandom(16).hex().encode()
-        if not head.admitted:
-            self._refuse(auth.refusal())
-            return
         data = b"%b%b\r\n\r\n%b" % (head.outgoing, request_id, body)
         self._exchange = Exchange(data, request_id, self._done)
         self._asked = time.monotonic()

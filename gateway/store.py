@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +14,7 @@ from uuid import UUID
 from alembic import command
 from alembic.config import Config
 from fastapi import Depends, Request
-from sqlalchemy import JSON, DateTime, Engine, String, create_engine, event, text
+from sqlalchemy import JSON, DateTime, Engine, ForeignKey, String, create_engine, event, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -61,9 +63,74 @@ class Forecast(Base):
     stored_csv: Mapped[str] = mapped_column(String(255))
 
 
+class User(Base):
+    """Who has an account. ``name_key`` is the name with all case gone, so that Ada and ADA are one."""
+
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    name_key: Mapped[str] = mapped_column(String(192), unique=True)
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(String(16))
+    password: Mapped[str] = mapped_column(String(255))  # algorithm, iterations, salt and hash
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Key(Base):
+    """A machine's key: the hash of what was shown once, and how it begins."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    prefix: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RevokedToken(Base):
+    """A token that was given back, kept until it would have ended anyway."""
+
+    __tablename__ = "revoked_tokens"
+
+    jti: Mapped[str] = mapped_column(String(32), primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class AuditEntry(Base):
+    """What somebody did; ``hash`` covers the entry and the hash before it."""
+
+    __tablename__ = "audit_log"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[UUID | None]
+    action: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str | None] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """The one row that says where the chain ends; who appends holds it."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))
+
+
 def connect(url: str) -> Engine:
     """The database's pool; nothing is opened yet."""
-    engine = create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)  # an error would show hashes
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _as_a_server_would)
     return engine
@@ -80,13 +147,20 @@ def migrate(database: Engine) -> None:
         command.upgrade(config, "head")
 
 
+@contextmanager
+def transaction(database: Engine, detail: str = "The database does not answer.") -> Iterator[Session]:
+    """All or nothing, durable when this ends; what was read stays readable afterwards."""
+    try:
+        with Session(database, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError:
+        raise Unavailable("database-unavailable", detail) from None
+
+
 def keep(database: Engine, row: Base) -> None:
     """One row, durable when this returns."""
-    try:
-        with Session(database) as session, session.begin():
-            session.add(row)
-    except OperationalError:
-        raise Unavailable("database-unavailable", "The answer could not be stored.") from None
+    with transaction(database, "The answer could not be stored.") as session:
+        session.add(row)
 
 
 def reachable(database: Engine) -> bool:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 sys.path.insert(0, str(Path(__file__).parent))
 from processes import START, environment
 
+from gateway.auth import exposed
 from gateway.settings import Settings
 
 KEY = "correct-horse-battery"
@@ -113,6 +114,11 @@ def test_who_would_answer_everybody_is_told_so_and_does_not_start(tmp_path, knob
     assert knob != "HOST" or "FOREWATT_API_KEY" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "two words" not in ended.stderr
+
+
+def test_where_anonymous_callers_are_refused_any_address_may_be_listened_on():
+    assert exposed(Settings(host="::", anonymous=False)) is None
+    assert "FOREWATT_ANONYMOUS=false" in exposed(Settings(host="::"))
 
 
 def test_with_a_key_any_address_may_be_listened_on_and_the_log_has_no_key(tmp_path):

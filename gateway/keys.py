@@ -1,0 +1,130 @@
+"""Keys for machines: made, listed and revoked by people who have logged in; each is shown once."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine, func, select
+
+from gateway import audit, rights, store
+from gateway.accounts import Address, At
+from gateway.auth import DOCUMENTED, Login
+from gateway.bodies import JsonRoute
+from gateway.errors import Problem, documented
+from gateway.rights import ROLES, Identity, Role
+from gateway.store import Database, Key
+
+MOST_KEYS = 100  # of one account that are not revoked
+PREFIX_LENGTH = 11  # enough to tell keys apart; 35 letters stay secret
+
+router = APIRouter(
+    route_class=JsonRoute, tags=["keys"], dependencies=DOCUMENTED, responses=documented(401, 403, 422, 500, 503)
+)
+
+
+class NewKey(BaseModel):
+    """What a key is called and may do: no more than its owner, and for ever if nothing is said."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    role: Role | None = None
+    expires_in_days: Annotated[int, Field(strict=True, ge=1, le=3650)] | None = None
+
+
+class ShownKey(BaseModel):
+    """A key, and how it begins."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    prefix: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class MadeKey(ShownKey):
+    """A new key, whole for this once."""
+
+    key: str
+
+
+class ShownKeys(BaseModel):
+    """All that are not revoked, oldest first."""
+
+    items: list[ShownKey]
+
+
+@router.post("/api/v1/keys", status_code=201, responses=documented(400, 409, 413, 415))
+async def make(asked: NewKey, caller: Login, database: Database, address: Address, response: Response) -> MadeKey:
+    """A key for a machine; keep it, since only its hash stays here."""
+    role = asked.role or caller.role
+    if ROLES.index(role) > ROLES.index(caller.role):
+        raise Problem(403, "role-too-high", f"Your own role is {caller.role}. Ask for a key of that or less.")
+    secret = rights.KEY_MARK.decode() + secrets.token_urlsafe(32)
+    key = await asyncio.to_thread(_add, database, _new(asked, role, caller, secret), address)
+    response.headers["Cache-Control"] = "no-store"
+    return MadeKey(**ShownKey.model_validate(key).model_dump(), key=secret)
+
+
+@router.get("/api/v1/keys")
+async def show(caller: Login, database: Database) -> ShownKeys:
+    """The caller's own keys."""
+    found = await asyncio.to_thread(_of, database, caller.id)
+    return ShownKeys(items=[ShownKey.model_validate(key) for key in found])
+
+
+@router.delete("/api/v1/keys/{key}", status_code=204, responses=documented(404))
+async def revoke(key: UUID, caller: Login, desk: At, address: Address) -> None:
+    """The key admits nobody from now on."""
+    await asyncio.to_thread(_revoke, desk.database, key, caller, address)
+    desk.rights.forget(str(key))
+
+
+def _new(asked: NewKey, role: Role, owner: Identity, secret: str) -> Key:
+    now, days = datetime.now(UTC), asked.expires_in_days
+    return Key(
+        id=uuid4(),
+        owner=owner.id,
+        name=asked.name,
+        prefix=secret[:PREFIX_LENGTH],
+        digest=rights.digest(secret.encode()),
+        role=role,
+        created_at=now,
+        expires_at=now + timedelta(days=days) if days else None,
+    )
+
+
+def _add(database: Engine, key: Key, address: str) -> Key:
+    live = select(func.count()).where(Key.owner == key.owner, Key.revoked_at.is_(None))
+    with store.transaction(database) as session:
+        audit.append(session, "key-made", key.owner, key.id, address)  # first: it lets one at a time count
+        if session.execute(live).scalar_one() >= MOST_KEYS:
+            raise Problem(409, "too-many-keys", f"You have {MOST_KEYS} keys. Revoke those that you do not use.")
+        session.add(key)
+    return key
+
+
+def _of(database: Engine, owner: UUID) -> list[Key]:
+    wanted = select(Key).where(Key.owner == owner, Key.revoked_at.is_(None)).order_by(Key.created_at, Key.id)
+    with store.transaction(database) as session:
+        return list(session.scalars(wanted))
+
+
+def _revoke(database: Engine, number: UUID, caller: Identity, address: str) -> None:
+    with store.transaction(database) as session:
+        key = session.get(Key, number)
+        if key is None or key.owner != caller.id or key.revoked_at is not None:
+            raise Problem(404, "no-such-key", "You have no key of this id. GET /api/v1/keys gives the list of yours.")
+        key.revoked_at = datetime.now(UTC)
+        session.flush()
+        audit.append(session, "key-revoked", caller.id, number, address)
