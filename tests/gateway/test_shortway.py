@@ -213,15 +213,13 @@ def test_a_question_is_repeated_once_and_never_after_something_came(gateway_of):
 
 
 def test_more_callers_than_lines_wait_within_their_deadlines(gateway_of):
-    with gateway_of(lambda _: [0.2, usual(b"{}")], pool_size=2, deadline_ms=500) as (client, upstream):
+    with gateway_of(lambda _: [0.4, usual(b"{}")], pool_size=2, deadline_ms=1000) as (client, upstream):
         with ThreadPoolExecutor(8) as callers:
-            began = time.monotonic()
             found = list(callers.map(lambda _: client.post(PATH, content=b"{}").status_code, range(8)))
-        assert time.monotonic() - began < 1
-        assert 4 <= found.count(200) < 8
+        assert 2 <= found.count(200) < 8
         assert found.count(200) + found.count(504) == 8
+        assert len(upstream.heard) <= found.count(200) + 2  # who gave up before his turn was not asked for
         assert client.post(PATH, content=b"{}").status_code == 200
-    assert len(upstream.heard) <= 8  # who had given up was not asked for
 
 
 def test_a_gateway_that_stops_answers_what_is_in_flight(run_gateway, tmp_path):
