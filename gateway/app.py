@@ -12,7 +12,20 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import auth, errors, forecasts, health, inference, metrics, openinference, shortway, store
+from gateway import (
+    auth,
+    errors,
+    forecasts,
+    health,
+    imports,
+    inference,
+    metrics,
+    openinference,
+    readings,
+    shortway,
+    store,
+    workbooks,
+)
 from gateway.bodies import BodyLimit
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.settings import Settings
@@ -36,7 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     app.state.settings, app.state.rights = settings, rights
-    for room in (forecasts, openinference):
+    app.state.desk = workbooks.Desk(settings.imports_at_once)
+    for room in (forecasts, imports, readings, openinference):
         app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
     for room in (auth, health, metrics):
         app.include_router(room.router)

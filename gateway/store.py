@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +14,7 @@ from uuid import UUID
 from alembic import command
 from alembic.config import Config
 from fastapi import Depends, Request
-from sqlalchemy import JSON, DateTime, Engine, String, create_engine, event, text
+from sqlalchemy import JSON, DateTime, Double, Engine, ForeignKey, String, create_engine, event, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -61,6 +63,35 @@ class Forecast(Base):
     stored_csv: Mapped[str] = mapped_column(String(255))
 
 
+class Import(Base):
+    """A workbook that was taken: whose, how, and what became of its rows."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    file_name: Mapped[str] = mapped_column(String(255))
+    mode: Mapped[str] = mapped_column(String(16))
+    rows: Mapped[int]
+    duplicates: Mapped[int]
+    errors: Mapped[int]
+
+
+class Measurement(Base):
+    """One local calendar day of an owner: its load, its weather where it is known, and the import it came with."""
+
+    __tablename__ = "power_data"
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[date] = mapped_column("date", primary_key=True)
+    temperature: Mapped[float | None] = mapped_column(Double)
+    humidity: Mapped[float | None] = mapped_column(Double)
+    rainfall: Mapped[float | None] = mapped_column(Double)
+    load: Mapped[float] = mapped_column(Double)
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
+
+
 def connect(url: str) -> Engine:
     """The database's pool; nothing is opened yet."""
     engine = create_engine(url, pool_pre_ping=True)
@@ -80,13 +111,20 @@ def migrate(database: Engine) -> None:
         command.upgrade(config, "head")
 
 
+@contextmanager
+def transaction(database: Engine) -> Iterator[Session]:
+    """All of it or nothing, durable when this ends; 503 where the database does not answer."""
+    try:
+        with Session(database, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError:
+        raise Unavailable("database-unavailable", "The database did not answer.") from None
+
+
 def keep(database: Engine, row: Base) -> None:
     """One row, durable when this returns."""
-    try:
-        with Session(database) as session, session.begin():
-            session.add(row)
-    except OperationalError:
-        raise Unavailable("database-unavailable", "The answer could not be stored.") from None
+    with transaction(database) as session:
+        session.add(row)
 
 
 def reachable(database: Engine) -> bool:
