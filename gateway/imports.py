@@ -101,9 +101,10 @@ def _take(book: BinaryIO, options: Options, made: Import, database: Engine, most
     read = workbooks.read(book, most_rows)
     stored = measurements.stored_days(database, made.owner, read.rows)
     found = measurements.sort_out(read.rows, stored, options.on_duplicate)
-    faults, wrong = [*read.faults, *found.refused], read.wrong + len(found.refused)
-    taken = not wrong or options.mode == "partial"
-    made.rows, made.duplicates, made.errors = len(found.days), len(found.duplicates), wrong
+    faults = [*read.faults, *found.refused]
+    wrong = read.wrong + (found.taken if options.on_duplicate == "refuse" else 0)
+    taken = not wrong or (options.mode == "partial" and bool(read.rows))
+    made.rows, made.duplicates, made.errors = len(found.days), found.taken, wrong
     marked = workbooks.marked(book, faults) if wrong and options.annotate else None
     if taken:
         measurements.keep(database, made, found.days)
@@ -111,22 +112,23 @@ def _take(book: BinaryIO, options: Options, made: Import, database: Engine, most
         headers = {"Content-Disposition": 'attachment; filename="marked.xlsx"'}
         return Response(marked, 200 if taken else 422, headers, MEDIA_TYPE)
     if not taken:
-        raise _refusal(faults, wrong)
+        raise _refusal(faults, wrong, some_right=bool(read.rows))
     said = Imported(
         importId=made.id,
         imported=len(found.days),
-        duplicates=len(found.duplicates),
+        duplicates=found.taken,
         errors=faults[:MAX_FAULTS],
         errorCount=wrong,
-        duplicateRows=found.duplicates[:MAX_FAULTS],
+        duplicateRows=found.first,
         ignored=read.ignored[:MAX_FAULTS],
     )
     return Response(said.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def _refusal(faults: list[Fault], wrong: int) -> Problem:
+def _refusal(faults: list[Fault], wrong: int, *, some_right: bool) -> Problem:
     first = faults[0]
     more = f" {wrong - 1} more like it, see errors." if wrong > 1 else ""
     place = ", ".join(part for part in (f"Sheet {first.sheet}", f"row {first.row}", first.column) if part)
-    detail = f"Nothing was imported. {place}: {first.message} {first.remedy}{more} Or import with mode=partial."
+    again = "Correct the workbook and send it again" + (", or import with mode=partial." if some_right else ".")
+    detail = f"Nothing was imported. {place}: {first.message} {first.remedy}{more} {again}"
     return Problem(422, "import-refused", detail, faults[:MAX_FAULTS])

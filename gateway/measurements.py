@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import islice
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from gateway import store
 from gateway.columns import POWER
-from gateway.errors import Fault, Problem
+from gateway.errors import MAX_FAULTS, Fault, Problem
 from gateway.store import Import, Measurement
 from gateway.workbooks import Line
 
@@ -23,6 +24,7 @@ OnDuplicate = Literal["keep", "replace", "refuse"]
 
 NAMES = ("date", *(column.name for column in POWER))
 VALUES = (Measurement.day, *(getattr(Measurement, column.name) for column in POWER))
+ROWS_AT_ONCE = 500
 TAKEN = {"in the file": "stands in the file before", "stored": "is stored already"}
 
 
@@ -37,28 +39,27 @@ class Duplicate(BaseModel):
 
 @dataclass
 class Sorted:
-    """What of an import can be stored, by day; which days were taken, and the rows refused for that."""
+    """What of an import can be stored, by day; how many days were taken, the first of them, and rows refused for it."""
 
-    days: dict[date, Line] = field(default_factory=dict)
-    duplicates: list[Duplicate] = field(default_factory=list)
+    days: dict[date, list[float | None]] = field(default_factory=dict)
+    taken: int = 0
+    first: list[Duplicate] = field(default_factory=list)
     refused: list[Fault] = field(default_factory=list)
 
 
 def sort_out(lines: Iterable[Line], stored: set[date], on_duplicate: OnDuplicate) -> Sorted:
     """A day goes in once: the first row of it is kept, or the last replaces it, or all but the first are refused."""
     found = Sorted()
-    for line in lines:
-        sheet, row, day, _ = line
+    for sheet, row, day, values in lines:
         if day in found.days or day in stored:
-            duplicate = Duplicate(
-                sheet=sheet, row=row, date=day, already="in the file" if day in found.days else "stored"
-            )
-            found.duplicates.append(duplicate)
-            if on_duplicate == "refuse":
-                found.refused.append(_refusal(duplicate))
+            found.taken += 1
+            if found.taken <= MAX_FAULTS:
+                already: Literal["in the file", "stored"] = "in the file" if day in found.days else "stored"
+                found.first.append(Duplicate(sheet=sheet, row=row, date=day, already=already))
             if on_duplicate != "replace":
                 continue
-        found.days[day] = line
+        found.days[day] = values
+    found.refused = [_refusal(duplicate) for duplicate in found.first] if on_duplicate == "refuse" else []
     return found
 
 
@@ -71,22 +72,17 @@ def stored_days(database: Engine, owner: str, lines: Sequence[Line]) -> set[date
         return set(session.scalars(select(Measurement.day).where(within(owner, first, last))))
 
 
-def keep(database: Engine, kept: Import, days: dict[date, Line]) -> None:
-    """An import and its rows, together or not at all; a day that is stored is replaced. 409 where two came at once."""
-    rows = [
-        {"owner": kept.owner, "day": day, "import_id": kept.id, **dict(zip(NAMES[1:], line[3], strict=True))}
-        for day, line in days.items()
-    ]
+def keep(database: Engine, kept: Import, days: dict[date, list[float | None]]) -> None:
+    """An import and its days, together or not at all; a day that is stored is replaced. 409 where two came at once."""
     try:
         with store.transaction(database) as session:
             session.add(kept)
             session.flush()
-            stored = select(Measurement.day).where(within(kept.owner, min(days, default=None), max(days, default=None)))
-            taken = days.keys() & set(session.scalars(stored)) if days else set()
-            for day in taken:
-                session.execute(delete(Measurement).where(within(kept.owner, day, day)))
-            if rows:
-                session.execute(insert(Measurement), rows)
+            waiting = iter(days.items())
+            while some := list(islice(waiting, ROWS_AT_ONCE)):
+                taken = Measurement.day.in_([day for day, _ in some])
+                session.execute(delete(Measurement).where(Measurement.owner == kept.owner, taken))
+                session.execute(insert(Measurement), [_row(kept, day, values) for day, values in some])
     except IntegrityError:
         detail = "Another import stored some of these days at the same time. Send yours again."
         raise Problem(409, "imported-meanwhile", detail) from None
@@ -126,6 +122,10 @@ def imports(owner: str, number: UUID | None = None) -> Select[Import]:
     """The owner's imports, the newest first, or the one of this number."""
     found = select(Import).where(Import.owner == owner).order_by(Import.created_at.desc(), Import.id)
     return found.where(Import.id == number) if number else found
+
+
+def _row(kept: Import, day: date, values: list[float | None]) -> dict[str, Any]:
+    return {"owner": kept.owner, "day": day, "import_id": kept.id, **dict(zip(NAMES[1:], values, strict=True))}
 
 
 def _refusal(duplicate: Duplicate) -> Fault:

@@ -106,6 +106,12 @@ def test_with_one_wrong_row_nothing_is_taken_unless_the_right_ones_are_asked_for
     assert stored(caller)["total"] == 20
 
 
+def test_where_no_row_is_right_nothing_is_taken_whatever_is_asked(caller):
+    for content in (book([["2024-01-01", None, None, None, "x"]]), book([], header=("day", "wind"))):
+        assert send(caller, content, mode="partial").status_code == 422
+    assert send(caller, book([])).json()["imported"] == 0
+
+
 def test_the_wrong_cells_come_back_marked_and_the_rest_is_as_it_was(caller):
     made = openpyxl.load_workbook(io.BytesIO(book([*rows(3), ["2024-01-09", 99, 60, 0, "many"]])))
     sheet = made.active
