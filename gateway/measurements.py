@@ -118,6 +118,11 @@ def drop(session: Session, wanted: ColumnElement[bool]) -> int:
     return gone.rowcount if isinstance(gone, CursorResult) else 0
 
 
+def dropped(session: Session, owner: str) -> int:
+    """How many rows of the owner's imports were for days that were there already."""
+    return session.scalar(select(func.sum(Import.duplicates)).where(Import.owner == owner)) or 0
+
+
 def imports(owner: str, number: UUID | None = None) -> Select[Import]:
     """The owner's imports, the newest first, or the one of this number."""
     found = select(Import).where(Import.owner == owner).order_by(Import.created_at.desc(), Import.id)

@@ -13,6 +13,7 @@ from gateway import measurements, store, workbooks
 from gateway.errors import Problem, documented
 from gateway.measurements import NAMES
 from gateway.owner import Owner
+from gateway.quality import Finding, Series, look
 from gateway.store import Database
 from gateway.workbooks import MEDIA_TYPE, Sheets
 
@@ -83,6 +84,15 @@ class Deleted(BaseModel):
     deleted: int
 
 
+class Quality(BaseModel):
+    """How many days there are, from when to when, and what is remarkable about them."""
+
+    days: int
+    first: date | None
+    last: date | None
+    findings: list[Finding]
+
+
 @router.get("/api/data/fetchData")
 @router.get("/api/v1/readings")
 def fetch(asked: Annotated[Paged, Query()], owner: Owner, database: Database) -> Page:
@@ -111,6 +121,20 @@ async def export(asked: Annotated[PagedOrNot, Query()], owner: Owner, database: 
 
     headers = {"Content-Disposition": 'attachment; filename="power_data.xlsx"'}
     return Response(await desk.do(make), headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.get("/api/data/quality")
+@router.get("/api/v1/readings/quality")
+def quality(asked: Annotated[Range, Query()], owner: Owner, database: Database) -> Quality:
+    """What is remarkable about the days in a range, with what to do about it."""
+    wanted = measurements.within(owner, asked.start_date, asked.end_date)
+    with store.transaction(database) as session:
+        rows = session.execute(measurements.days(wanted)).all()
+        dropped = measurements.dropped(session, owner)
+    days, *values = zip(*rows, strict=True) if rows else [()] * len(NAMES)
+    series = Series(days, dict(zip(NAMES[1:], values, strict=True)), target="load")
+    first, last = (days[0], days[-1]) if days else (None, None)
+    return Quality(days=len(days), first=first, last=last, findings=look(series, dropped))
 
 
 @router.delete("/api/data")
