@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, BinaryIO, Literal
+import subprocess
+import sys
+import tempfile
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
-from gateway import measurements, store, workbooks
+from gateway import measurements, store, uploads, workbooks
 from gateway.errors import MAX_FAULTS, Fault, Problem, documented
-from gateway.measurements import Duplicate, OnDuplicate
+from gateway.measurements import Duplicate, OnDuplicate, Sorted
 from gateway.owner import Owner
 from gateway.settings import Knobs
 from gateway.store import Database, Import
-from gateway.workbooks import MEDIA_TYPE, Sheets
+from gateway.workbooks import MEDIA_TYPE, ROOT, Line, Read, Sheets
 
 router = APIRouter(tags=["measurements"], responses=documented(400, 413, 415, 422, 500, 503))
+
+SAMPLE = "sample series"
 
 
 class Options(BaseModel):
@@ -57,10 +63,13 @@ class Past(BaseModel):
     errors: int
 
 
-@router.post("/api/data/import", responses={200: {"model": Imported, "content": {MEDIA_TYPE: {}}}, **documented(409)})
-@router.post(
-    "/api/v1/readings/import", responses={200: {"model": Imported, "content": {MEDIA_TYPE: {}}}, **documented(409)}
-)
+_ALSO = {"model": Imported, "content": {MEDIA_TYPE: {}}}  # or the workbook, marked
+_ANSWERS: dict[int | str, dict[str, Any]] = {200: _ALSO, **documented(409, 422)}
+_ANSWERS[422]["content"][MEDIA_TYPE] = {}
+
+
+@router.post("/api/data/import", responses=_ANSWERS)
+@router.post("/api/v1/readings/import", responses=_ANSWERS)
 async def bring(  # noqa: PLR0913, PLR0917 - what the framework hands over
     file: UploadFile,
     options: Annotated[Options, Query()],
@@ -70,13 +79,28 @@ async def bring(  # noqa: PLR0913, PLR0917 - what the framework hands over
     desk: Sheets,
 ) -> Response:
     """An .xlsx with one row a day: date and load, and temperature, humidity, rainfall where they are known."""
-    book, name = _real(file), (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    book, name = _real(file), _name(file)
 
     def take() -> Response:
         workbooks.judge(name, book, settings.import_unpacked_bytes)
-        return _take(
-            book, options, measurements.begin(owner, name[-255:], options.mode), database, settings.import_rows
-        )
+        read = workbooks.read(book, settings.import_rows)
+        return _take(book, read, options, measurements.begin(owner, name, options.mode), database)
+
+    return await desk.do(take)
+
+
+@router.post("/api/data/sample", responses=documented(404, 409))
+@router.post("/api/v1/readings/sample", responses=documented(404, 409))
+async def sample(owner: Owner, settings: Knobs, database: Database, desk: Sheets) -> Imported:
+    """Three generated years of a town's load, to try things with; days that you have already are kept."""
+
+    def take() -> Imported:
+        lines = _sample_lines(settings.body_limit_bytes)
+        found = measurements.sort_out(lines, measurements.stored_days(database, owner, lines), "keep")
+        made = measurements.begin(owner, SAMPLE, "all")
+        made.rows, made.duplicates = len(found.days), found.taken
+        measurements.keep(database, made, found.days)
+        return _said(made, found, [], [])
 
     return await desk.do(take)
 
@@ -97,8 +121,13 @@ def _real(file: UploadFile) -> BinaryIO:
     return file.file
 
 
-def _take(book: BinaryIO, options: Options, made: Import, database: Engine, most_rows: int) -> Response:
-    read = workbooks.read(book, most_rows)
+def _name(file: UploadFile) -> str:
+    """The file's name without a path, and without what no name needs."""
+    last = (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable())[-255:]
+
+
+def _take(book: BinaryIO, read: Read, options: Options, made: Import, database: Engine) -> Response:
     stored = measurements.stored_days(database, made.owner, read.rows)
     found = measurements.sort_out(read.rows, stored, options.on_duplicate)
     faults = [*read.faults, *found.refused]
@@ -113,16 +142,36 @@ def _take(book: BinaryIO, options: Options, made: Import, database: Engine, most
         return Response(marked, 200 if taken else 422, headers, MEDIA_TYPE)
     if not taken:
         raise _refusal(faults, wrong, some_right=bool(read.rows))
-    said = Imported(
-        importId=made.id,
-        imported=len(found.days),
-        duplicates=found.taken,
-        errors=faults[:MAX_FAULTS],
-        errorCount=wrong,
-        duplicateRows=found.first,
-        ignored=read.ignored[:MAX_FAULTS],
-    )
+    said = _said(made, found, faults, read.ignored)
     return Response(said.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+def _said(made: Import, found: Sorted, faults: list[Fault], ignored: list[str]) -> Imported:
+    return Imported(
+        importId=made.id,
+        imported=made.rows,
+        duplicates=made.duplicates,
+        errors=faults[:MAX_FAULTS],
+        errorCount=made.errors,
+        duplicateRows=found.first,
+        ignored=ignored[:MAX_FAULTS],
+    )
+
+
+def _sample_lines(limit_bytes: int) -> list[Line]:
+    """The series as the load bento makes it, which a gateway elsewhere may not have beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "bentos.load.sample", f"{folder}/sample.csv"]
+        made = subprocess.run(command, cwd=ROOT, env={}, timeout=30, capture_output=True, check=False)  # noqa: S603
+        if made.returncode:
+            detail = "The sample series is not installed here. Use a workbook of your own."
+            raise Problem(404, "sample-unknown", detail)
+        table = uploads.read(Path(folder), "/uploads/sample.csv", limit_bytes)
+    names = measurements.NAMES[1:]
+    return [
+        (SAMPLE, line, date.fromisoformat(str(row["date"])), [float(row[name]) for name in names])
+        for line, row in zip(table.lines, table.rows, strict=True)
+    ]
 
 
 def _refusal(faults: list[Fault], wrong: int, *, some_right: bool) -> Problem:

@@ -120,7 +120,7 @@ def drop(session: Session, wanted: ColumnElement[bool]) -> int:
 
 def dropped(session: Session, owner: str) -> int:
     """How many rows of the owner's imports were for days that were there already."""
-    return session.scalar(select(func.sum(Import.duplicates)).where(Import.owner == owner)) or 0
+    return int(session.scalar(select(func.sum(Import.duplicates)).where(Import.owner == owner)) or 0)
 
 
 def imports(owner: str, number: UUID | None = None) -> Select[Import]:

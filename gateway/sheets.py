@@ -47,17 +47,19 @@ class Reading:
         self.ignored: list[str] = []
 
     def read(self, file: BinaryIO) -> None:
-        """Every sheet whose header fits; where there is none, what the first one lacks."""
+        """Every sheet that can be seen and whose header fits; where there is none, what the first one lacks."""
         headless: list[tuple[str, Row]] = []
         with closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book:
-            for sheet in book.worksheets:
+            seen = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            self.ignored += [f"hidden sheet {sheet.title}" for sheet in book.worksheets if sheet not in seen]
+            for sheet in seen:
                 rows = enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS + 1, values_only=True), 1)
                 header = self._header(rows)
                 if self._missing(header[1]):
                     headless.append((sheet.title, header))
                 else:
                     self._table(sheet.title, header, rows)
-        if len(headless) == len(book.worksheets):
+        if len(headless) == len(seen):
             self._no_table(headless)
         else:
             self.ignored += [f"sheet {title}" for title, _ in headless]
@@ -155,7 +157,8 @@ def mark(file: BinaryIO, faults: Iterable[dict[str, Any]], marked: BinaryIO) -> 
         if cell.__class__.__name__ == "MergedCell":  # only the first of merged cells can hold a note
             continue
         cell.fill = WRONG
-        cell.comment = Comment(f"{fault['message']} {fault['remedy']}", "Forewatt", height=90, width=280)
+        before = f"{cell.comment.text}\n" if cell.comment else ""
+        cell.comment = Comment(f"{before}{fault['message']} {fault['remedy']}", "Forewatt", height=90, width=280)
     book.save(marked)
 
 

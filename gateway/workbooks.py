@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from gateway.errors import Fault, Problem, Unavailable
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ROOT = Path(__file__).parents[1]  # where a child process finds our packages
 PATIENCE_S = 120
 MOST_WAITING = 8
 MOST_ENTRIES = 512
@@ -120,7 +121,7 @@ def _run(verb: str, *files: BinaryIO) -> None:
     try:
         child = subprocess.run(  # noqa: S603 - our own words only
             command,
-            cwd=Path(__file__).parents[1],
+            cwd=ROOT,
             env={},
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,

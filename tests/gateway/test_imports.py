@@ -8,10 +8,13 @@ from uuid import uuid4
 
 import openpyxl
 import pytest
+from openpyxl.comments import Comment
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from books import XLSX, book, rows
+
+from bentos.load.sample import sample_series
 
 IMPORT = "/api/data/import"
 
@@ -62,9 +65,15 @@ def test_columns_may_stand_in_any_order_below_a_title_and_strange_ones_are_named
     ]
 
 
-def test_every_sheet_with_the_header_is_read(caller):
-    answer = send(caller, book(("2023", rows(10, date(2023, 1, 1))), ("2024", rows(10))))
-    assert answer.json()["imported"] == 20
+def test_every_sheet_with_the_header_is_read_but_no_hidden_one(caller):
+    made = openpyxl.load_workbook(
+        io.BytesIO(book(("2023", rows(10, date(2023, 1, 1))), ("2024", rows(10)), ("old", rows(20))))
+    )
+    made["old"].sheet_state = "hidden"
+    file = io.BytesIO()
+    made.save(file)
+    answer = send(caller, file.getvalue()).json()
+    assert (answer["imported"], answer["ignored"]) == (20, ["hidden sheet old"])
 
 
 def test_the_same_workbook_twice_brings_nothing_new_and_says_so(caller):
@@ -116,6 +125,7 @@ def test_the_wrong_cells_come_back_marked_and_the_rest_is_as_it_was(caller):
     made = openpyxl.load_workbook(io.BytesIO(book([*rows(3), ["2024-01-09", 99, 60, 0, "many"]])))
     sheet = made.active
     sheet["G1"], sheet["G2"] = "sum", "=SUM(E2:E4)"
+    sheet["B5"].comment = Comment("new sensor", "us")
     sheet["A1"].font = openpyxl.styles.Font(bold=True)
     file = io.BytesIO()
     made.save(file)
@@ -125,6 +135,7 @@ def test_the_wrong_cells_come_back_marked_and_the_rest_is_as_it_was(caller):
     assert [cell.coordinate for row in marked for cell in row if cell.comment] == ["B5", "E5"]
     assert marked["E5"].fill.fgColor.rgb == "FFFFC7CE"
     assert "Write a plain number" in marked["E5"].comment.text
+    assert marked["B5"].comment.text.startswith("new sensor")
     assert (marked["G2"].value, marked["A1"].font.bold, marked["E5"].value) == ("=SUM(E2:E4)", True, "many")
     assert stored(caller)["total"] == 0
     assert send(caller, file.getvalue(), annotate="true", mode="partial").status_code == 200
@@ -144,3 +155,19 @@ def test_an_import_and_its_rows_are_unknown_to_everybody_else(somebody):
     whole = {"start_date": "1900-01-01", "end_date": "2200-01-01", "confirm": "true"}
     assert other.delete("/api/data", params=whole).json() == {"deleted": 5}
     assert (stored(one)["total"], stored(other)["total"]) == (20, 0)
+
+
+def test_the_sample_series_is_loaded_by_one_call_and_changes_no_day_that_is_there(caller):
+    send(caller, book([["2024-04-30", None, None, None, 1]]))
+    answer = caller.post("/api/data/sample")
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["imported"], answer.json()["duplicates"]) == (len(sample_series()) - 1, 1)
+    days = stored(caller, start_date="2024-04-29")["items"]
+    assert days == [sample_series()[-2], days[-1]]
+    assert (days[-1]["date"], days[-1]["load"]) == ("2024-04-30", 1)
+    assert caller.post("/api/v1/readings/sample").json()["imported"] == 0
+
+
+def test_a_file_name_is_kept_without_its_path_and_without_signs_that_cannot_be_seen(caller):
+    number = send(caller, book(), "C:\\books\\../负荷\u200b\u202e.xlsx").json()["importId"]
+    assert caller.get(f"/api/v1/imports/{number}").json()["file_name"] == "负荷.xlsx"
