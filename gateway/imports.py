@@ -109,7 +109,7 @@ async def sample(owner: Owner, settings: Knobs, database: Database, desk: Sheets
 def past(number: UUID, owner: Owner, database: Database) -> Past:
     """One of your imports."""
     with store.transaction(database) as session:
-        found = session.scalar(measurements.imports(owner, number))
+        found = session.scalar(measurements.brought(owner, number))
         if found is None:
             raise Problem(404, "import-unknown", "There is no such import. Use the importId that an import answered.")
         return Past.model_validate(found)

@@ -123,10 +123,9 @@ def dropped(session: Session, owner: str) -> int:
     return int(session.scalar(select(func.sum(Import.duplicates)).where(Import.owner == owner)) or 0)
 
 
-def imports(owner: str, number: UUID | None = None) -> Select[Import]:
-    """The owner's imports, the newest first, or the one of this number."""
-    found = select(Import).where(Import.owner == owner).order_by(Import.created_at.desc(), Import.id)
-    return found.where(Import.id == number) if number else found
+def brought(owner: str, number: UUID) -> Select[Import]:
+    """The owner's import of this number."""
+    return select(Import).where(Import.owner == owner, Import.id == number)
 
 
 def _row(kept: Import, day: date, values: list[float | None]) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Reading:
     def _table(self, title: str, header: Row, rows: Iterable[Row]) -> None:
         row, cells = header
         places, twice, strange = find(cells, self.columns)
+        before = self.wrong
         self.ignored += [f"column {name} of sheet {title}" for name in strange]
         for name in twice:
             error = CellError("column-twice", f"The header names {name} more than once.", "Keep one of these columns.")
@@ -98,7 +99,7 @@ class Reading:
         if len(cells) > MOST_COLUMNS and cells[-1] is not None:
             error = CellError("too-many-columns", f"At most {MOST_COLUMNS} columns are read.", "Delete the others.")
             self._fault(error, title, row, cells[-1])
-        if self.faults:
+        if self.wrong > before:
             return
         for row, cells in rows:
             values = [
@@ -185,6 +186,8 @@ def run(verb: str, *descriptors: str) -> int:
     except MemoryError:
         return TOO_LARGE
     except Exception:  # whatever the library makes of a broken file, it cannot be read
+        if verb == "write":
+            raise
         return UNREADABLE
     for file in files:
         file.flush()

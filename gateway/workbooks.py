@@ -34,11 +34,10 @@ TAIL_BYTES = 22 + 65_535  # within it a ZIP file's last record begins
 SAVE_AS = "Save it as an Excel workbook (.xlsx) and send that."
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and whatever Excel encrypts
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-UNREADABLE = 3  # how the child ends, as its own file says
+UNREADABLE, TOO_LARGE = 3, 4  # how the child ends, as its own file says
 # openpyxl takes numpy where it finds it, and needs none.
 CHILD = "import sys; sys.modules['numpy'] = None; from gateway import sheets; sys.exit(sheets.run(*sys.argv[1:]))"
 OTHERS = {".xls": "an old .xls", ".xlsm": "a workbook with macros", ".xlsb": "a binary .xlsb", ".csv": "a .csv"}
-
 
 Done = TypeVar("Done")
 Line = tuple[str, int, date, list[float | None]]  # sheet, row, day, and a value for each column
@@ -67,7 +66,7 @@ class Desk:
 
 
 def judge(name: str, file: BinaryIO, most_bytes: int) -> None:
-    """Refuse, before anything is unpacked, what is no .xlsx (415) or would become too much (413, 422)."""
+    """Refuse, before anything is unpacked, what is no .xlsx (415) or would become too much (422)."""
     ending = Path(name).suffix.lower()
     if ending != ".xlsx":
         raise _other(f"This is {OTHERS.get(ending, 'no .xlsx file')}. {SAVE_AS}")
@@ -134,8 +133,10 @@ def _run(verb: str, *files: BinaryIO) -> None:
         raise _too_much() from None
     if child.returncode == UNREADABLE:
         raise _unreadable()
-    if child.returncode:
+    if child.returncode == TOO_LARGE or child.returncode < 0:  # stopped by its limits
         raise _too_much()
+    if child.returncode:
+        raise RuntimeError(f"the process for a workbook ended with {child.returncode}")
 
 
 @contextmanager

@@ -115,6 +115,15 @@ def test_with_one_wrong_row_nothing_is_taken_unless_the_right_ones_are_asked_for
     assert stored(caller)["total"] == 20
 
 
+def test_a_wrong_row_in_one_sheet_hides_nothing_of_the_next(caller):
+    content = book(("2023", [["2023-01-01", None, None, None, "x"]]), ("2024", [*rows(5), ["x", None, None, None, 1]]))
+    taken = send(caller, content, mode="partial").json()
+    assert (taken["imported"], [(error["sheet"], error["row"]) for error in taken["errors"]]) == (
+        5,
+        [("2023", 2), ("2024", 7)],
+    )
+
+
 def test_where_no_row_is_right_nothing_is_taken_whatever_is_asked(caller):
     for content in (book([["2024-01-01", None, None, None, "x"]]), book([], header=("day", "wind"))):
         assert send(caller, content, mode="partial").status_code == 422

@@ -60,6 +60,12 @@ def test_the_child_process_knows_no_secret_and_is_stopped_when_it_takes_too_much
         workbooks.read(file, 10)
 
 
+def test_the_child_process_ends_as_its_caller_expects():
+    assert (workbooks.UNREADABLE, workbooks.TOO_LARGE) == (sheets.UNREADABLE, sheets.TOO_LARGE)
+    with pytest.raises(RuntimeError):
+        workbooks.written([["date"], ["no day"]])
+
+
 def test_reading_needs_no_library_of_numbers(tmp_path):
     (tmp_path / "x.xlsx").write_bytes(book())
     with (tmp_path / "x.xlsx").open("r+b") as file:
