@@ -103,7 +103,7 @@ async def opened(settings: Settings, database: Engine, rights: Rights) -> AsyncI
 
 
 def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
+    desk: Desk = request.app.state.accounts
     return desk
 
 

@@ -12,7 +12,22 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import accounts, auth, errors, forecasts, health, inference, keys, metrics, openinference, shortway, store
+from gateway import (
+    accounts,
+    auth,
+    errors,
+    forecasts,
+    health,
+    imports,
+    inference,
+    keys,
+    metrics,
+    openinference,
+    readings,
+    shortway,
+    store,
+    workbooks,
+)
 from gateway.bodies import BodyLimit
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.rights import Rights
@@ -37,7 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     app.state.settings, app.state.rights = settings, rights
-    for room in (forecasts, openinference):
+    app.state.workbooks = workbooks.Desk(settings.imports_at_once)
+    for room in (forecasts, imports, readings, openinference):
         app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
     for room in (accounts, auth, health, keys, metrics):
         app.include_router(room.router)
@@ -55,7 +71,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     if settings.inference_socket and not settings.socket:
         log.warning("FOREWATT_INFERENCE_SOCKET is too long for the system; FOREWATT_INFERENCE_URL is used instead.")
     async with (
-        accounts.opened(settings, app.state.database, app.state.rights) as app.state.desk,
+        accounts.opened(settings, app.state.database, app.state.rights) as app.state.accounts,
         inference.connect(settings) as app.state.inference,
         shortway.opened(settings, app.state.rights) as way,
     ):

@@ -28,13 +28,20 @@ REMEDIES = {
 
 
 class Fault(BaseModel):
-    """One thing that is wrong: a JSON pointer into the body, for tables the row (from 1) and the column."""
+    """One thing that is wrong: a JSON pointer into the body, for tables the row (from 1) and the column.
+
+    For a workbook also the sheet, the cell's own name, what stands there, and what to do.
+    """
 
     pointer: str | None = None
+    sheet: str | None = None
     row: int | None = None
     column: str | None = None
+    cell: str | None = None
+    value: str | None = None
     code: str
     message: str
+    remedy: str | None = None
 
 
 class ProblemDocument(BaseModel):

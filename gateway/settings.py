@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     deadline_ms: int = Field(default=10_000, ge=1, le=MAX_DEADLINE_MS)
     pool_size: int = Field(default=64, ge=1, le=1024)
     drain_s: int = Field(default=15, ge=0)
+    import_rows: int = Field(default=200_000, ge=1)
+    import_unpacked_bytes: int = Field(default=128 * MEBIBYTE, ge=MEBIBYTE)
+    imports_at_once: int = Field(default=1, ge=1, le=64)
 
     @field_validator("api_key_file", "secret_file", "admin_password_file")
     @classmethod

@@ -14,7 +14,7 @@ from uuid import UUID
 from alembic import command
 from alembic.config import Config
 from fastapi import Depends, Request
-from sqlalchemy import JSON, DateTime, Engine, ForeignKey, String, create_engine, event, text
+from sqlalchemy import JSON, DateTime, Double, Engine, ForeignKey, String, create_engine, event, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -126,6 +126,35 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class Import(Base):
+    """A workbook that was taken: whose, how, and what became of its rows."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    file_name: Mapped[str] = mapped_column(String(255))
+    mode: Mapped[str] = mapped_column(String(16))
+    rows: Mapped[int]
+    duplicates: Mapped[int]
+    errors: Mapped[int]
+
+
+class Measurement(Base):
+    """One local calendar day of an owner: its load, its weather where it is known, and the import it came with."""
+
+    __tablename__ = "power_data"
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[date] = mapped_column("date", primary_key=True)
+    temperature: Mapped[float | None] = mapped_column(Double)
+    humidity: Mapped[float | None] = mapped_column(Double)
+    rainfall: Mapped[float | None] = mapped_column(Double)
+    load: Mapped[float] = mapped_column(Double)
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
 
 
 def connect(url: str) -> Engine:

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from bentos.load.schema import Answer, Question
 from gateway.app import create_app
+from gateway.owner import owner
 from gateway.settings import Settings
 from gateway.shortway import ShortProtocol
 
@@ -156,3 +158,34 @@ def run_gateway():
             yield client
 
     return run
+
+
+@pytest.fixture(scope="session")
+def shared(upstream: FakeInference, tmp_path_factory) -> Iterator[str]:
+    """A gateway of many owners: the header X-Owner says whose a request is."""
+
+    def named(request: Request) -> str:
+        return request.headers["x-owner"]
+
+    app = create_app(Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url))
+    app.dependency_overrides[owner] = named
+    with running(app, ShortProtocol) as url:
+        yield url
+
+
+@pytest.fixture
+def somebody(shared: str) -> Iterator[Callable[[], httpx.Client]]:
+    """Makes a client of an owner who has nothing yet."""
+    with ExitStack() as stack:
+
+        def made() -> httpx.Client:
+            headers = {"X-Owner": uuid4().hex}
+            return stack.enter_context(httpx.Client(base_url=shared, headers=headers, trust_env=False, timeout=60))
+
+        yield made
+
+
+@pytest.fixture
+def caller(somebody) -> httpx.Client:
+    """An owner who has nothing yet."""
+    return somebody()

@@ -1,0 +1,145 @@
+"""An owner's measured days in the database: sorted before they go in, stored together, counted, given and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, CursorResult, Engine, Select, and_, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway import store
+from gateway.columns import POWER
+from gateway.errors import MAX_FAULTS, Fault, Problem
+from gateway.store import Import, Measurement
+from gateway.workbooks import Line
+
+OnDuplicate = Literal["keep", "replace", "refuse"]
+
+NAMES = ("date", *(column.name for column in POWER))
+VALUES = (Measurement.day, *(getattr(Measurement, column.name) for column in POWER))
+ROWS_AT_ONCE = 500
+TAKEN = {"in the file": "stands in the file before", "stored": "is stored already"}
+
+
+class Duplicate(BaseModel):
+    """A row whose day stood in the file before, or was stored."""
+
+    sheet: str
+    row: int
+    date: date
+    already: Literal["in the file", "stored"]
+
+
+@dataclass
+class Sorted:
+    """What of an import can be stored, by day; how many days were taken, the first of them, and rows refused for it."""
+
+    days: dict[date, list[float | None]] = field(default_factory=dict)
+    taken: int = 0
+    first: list[Duplicate] = field(default_factory=list)
+    refused: list[Fault] = field(default_factory=list)
+
+
+def sort_out(lines: Iterable[Line], stored: set[date], on_duplicate: OnDuplicate) -> Sorted:
+    """A day goes in once: the first row of it is kept, or the last replaces it, or all but the first are refused."""
+    found = Sorted()
+    for sheet, row, day, values in lines:
+        if day in found.days or day in stored:
+            found.taken += 1
+            if found.taken <= MAX_FAULTS:
+                already: Literal["in the file", "stored"] = "in the file" if day in found.days else "stored"
+                found.first.append(Duplicate(sheet=sheet, row=row, date=day, already=already))
+            if on_duplicate != "replace":
+                continue
+        found.days[day] = values
+    found.refused = [_refusal(duplicate) for duplicate in found.first] if on_duplicate == "refuse" else []
+    return found
+
+
+def stored_days(database: Engine, owner: str, lines: Sequence[Line]) -> set[date]:
+    """Which of an import's days the owner has; all between the first and the last are asked for at once."""
+    if not lines:
+        return set()
+    first, last = min(line[2] for line in lines), max(line[2] for line in lines)
+    with store.transaction(database) as session:
+        return set(session.scalars(select(Measurement.day).where(within(owner, first, last))))
+
+
+def keep(database: Engine, kept: Import, days: dict[date, list[float | None]]) -> None:
+    """An import and its days, together or not at all; a day that is stored is replaced. 409 where two came at once."""
+    try:
+        with store.transaction(database) as session:
+            session.add(kept)
+            session.flush()
+            waiting = iter(days.items())
+            while some := list(islice(waiting, ROWS_AT_ONCE)):
+                taken = Measurement.day.in_([day for day, _ in some])
+                session.execute(delete(Measurement).where(Measurement.owner == kept.owner, taken))
+                session.execute(insert(Measurement), [_row(kept, day, values) for day, values in some])
+    except IntegrityError:
+        detail = "Another import stored some of these days at the same time. Send yours again."
+        raise Problem(409, "imported-meanwhile", detail) from None
+
+
+def begin(owner: str, file_name: str, mode: str) -> Import:
+    """An import that is about to be kept."""
+    made = {"id": uuid4(), "owner": owner, "created_at": datetime.now(UTC), "file_name": file_name, "mode": mode}
+    return Import(**made, rows=0, duplicates=0, errors=0)
+
+
+def within(owner: str, start: date | None, end: date | None) -> ColumnElement[bool]:
+    """The owner's days from the first to the last, both included; nothing said, no end."""
+    conditions = [Measurement.owner == owner]
+    conditions += [Measurement.day >= start] if start else []
+    conditions += [Measurement.day <= end] if end else []
+    return and_(*conditions)
+
+
+def count(session: Session, wanted: ColumnElement[bool]) -> int:
+    """How many days these are."""
+    return session.scalar(select(func.count()).select_from(Measurement).where(wanted)) or 0
+
+
+def days(wanted: ColumnElement[bool]) -> Select[Any]:
+    """These days in their order: the day, then the columns as ``NAMES`` has them."""
+    return select(*VALUES).where(wanted).order_by(Measurement.day)
+
+
+def drop(session: Session, wanted: ColumnElement[bool]) -> int:
+    """Deletes these days; how many they were."""
+    gone = session.execute(delete(Measurement).where(wanted))
+    return gone.rowcount if isinstance(gone, CursorResult) else 0
+
+
+def dropped(session: Session, owner: str) -> int:
+    """How many rows of the owner's imports were for days that were there already."""
+    return int(session.scalar(select(func.sum(Import.duplicates)).where(Import.owner == owner)) or 0)
+
+
+def brought(owner: str, number: UUID) -> Select[Import]:
+    """The owner's import of this number."""
+    return select(Import).where(Import.owner == owner, Import.id == number)
+
+
+def _row(kept: Import, day: date, values: list[float | None]) -> dict[str, Any]:
+    return {"owner": kept.owner, "day": day, "import_id": kept.id, **dict(zip(NAMES[1:], values, strict=True))}
+
+
+def _refusal(duplicate: Duplicate) -> Fault:
+    return Fault(
+        pointer="/file",
+        sheet=duplicate.sheet,
+        row=duplicate.row,
+        column="date",
+        value=duplicate.date.isoformat(),
+        code="day-twice",
+        message=f"The day {TAKEN[duplicate.already]}.",
+        remedy="Delete the row, or import with on_duplicate=keep or on_duplicate=replace.",
+    )

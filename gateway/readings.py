@@ -1,0 +1,150 @@
+"""Look at measurements: listed, as a workbook, judged; and delete them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bentos.load.schema import LocalDay, refusal
+from gateway import measurements, store, workbooks
+from gateway.errors import Problem, documented
+from gateway.measurements import NAMES
+from gateway.owner import Owner
+from gateway.quality import Finding, Series, look
+from gateway.store import Database
+from gateway.workbooks import MEDIA_TYPE, Sheets
+
+router = APIRouter(tags=["measurements"], responses=documented(400, 422, 500, 503))
+
+MOST_PER_PAGE = 500
+
+
+class Range(BaseModel):
+    """Days from the first to the last, both included; where one is not given, there is no end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start_date: LocalDay | None = None
+    end_date: LocalDay | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start_date and self.end_date and self.end_date < self.start_date:
+            raise refusal("range_backwards", "end_date lies before start_date; write them the other way round.")
+        return self
+
+
+class Paged(Range):
+    """A page of such days."""
+
+    page: int = Field(1, ge=1, le=1_000_000)
+    per_page: int = Field(50, ge=1, le=MOST_PER_PAGE)
+
+
+class PagedOrNot(Range):
+    """A page of such days, or all."""
+
+    page: int | None = Field(None, ge=1, le=1_000_000)
+    per_page: int | None = Field(None, ge=1, le=MOST_PER_PAGE)
+
+
+class Confirmed(Range):
+    """What is to be deleted; both ends and the word."""
+
+    start_date: LocalDay
+    end_date: LocalDay
+    confirm: bool = Field(False, description="true, or nothing is deleted.")
+
+
+class Item(BaseModel):
+    """A local calendar day: °C, % relative humidity, mm of rain, and the load in the unit that it was given in."""
+
+    date: date
+    temperature: float | None
+    humidity: float | None
+    rainfall: float | None
+    load: float
+
+
+class Page(BaseModel):
+    """Some of the days, in their order, and how many there are."""
+
+    items: list[Item]
+    page: int
+    per_page: int
+    total: int
+
+
+class Deleted(BaseModel):
+    """How many days are gone."""
+
+    deleted: int
+
+
+class Quality(BaseModel):
+    """How many days there are, from when to when, and what is remarkable about them."""
+
+    days: int
+    first: date | None
+    last: date | None
+    findings: list[Finding]
+
+
+@router.get("/api/data/fetchData")
+@router.get("/api/v1/readings")
+def fetch(asked: Annotated[Paged, Query()], owner: Owner, database: Database) -> Page:
+    """A page of the days in a range, oldest first."""
+    wanted = measurements.within(owner, asked.start_date, asked.end_date)
+    part = measurements.days(wanted).limit(asked.per_page).offset((asked.page - 1) * asked.per_page)
+    with store.transaction(database) as session:
+        items = [Item(**dict(zip(NAMES, row, strict=True))) for row in session.execute(part)]
+        total = measurements.count(session, wanted)
+    return Page(items=items, page=asked.page, per_page=asked.per_page, total=total)
+
+
+@router.get("/api/data/export", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
+@router.get("/api/v1/readings/export", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
+async def export(asked: Annotated[PagedOrNot, Query()], owner: Owner, database: Database, desk: Sheets) -> Response:
+    """The days in a range as an .xlsx, all or the page that is asked for; it can be imported again."""
+    part = measurements.days(measurements.within(owner, asked.start_date, asked.end_date))
+    if asked.page or asked.per_page:
+        size = asked.per_page or 50
+        part = part.limit(size).offset(((asked.page or 1) - 1) * size)
+
+    def make() -> bytes:
+        with store.transaction(database) as session:
+            rows: list[list[Any]] = [[day.isoformat(), *values] for day, *values in session.execute(part)]
+        return workbooks.written([list(NAMES), *rows])
+
+    headers = {"Content-Disposition": 'attachment; filename="power_data.xlsx"'}
+    return Response(await desk.do(make), headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.get("/api/data/quality")
+@router.get("/api/v1/readings/quality")
+def quality(asked: Annotated[Range, Query()], owner: Owner, database: Database) -> Quality:
+    """What is remarkable about the days in a range, with what to do about it."""
+    wanted = measurements.within(owner, asked.start_date, asked.end_date)
+    with store.transaction(database) as session:
+        rows = session.execute(measurements.days(wanted)).all()
+        dropped = measurements.dropped(session, owner)
+    days, *values = zip(*rows, strict=True) if rows else [()] * len(NAMES)
+    series = Series(days, dict(zip(NAMES[1:], values, strict=True)), target="load")
+    first, last = (days[0], days[-1]) if days else (None, None)
+    return Quality(days=len(days), first=first, last=last, findings=look(series, dropped))
+
+
+@router.delete("/api/data")
+@router.delete("/api/v1/readings")
+def delete(asked: Annotated[Confirmed, Query()], owner: Owner, database: Database) -> Deleted:
+    """Delete the days in a range, for good."""
+    wanted = measurements.within(owner, asked.start_date, asked.end_date)
+    with store.transaction(database) as session:
+        if not asked.confirm:
+            there = measurements.count(session, wanted)
+            detail = f"This would delete {there} days for good. Add confirm=true if you mean it; export them before."
+            raise Problem(422, "not-confirmed", detail)
+        return Deleted(deleted=measurements.drop(session, wanted))
