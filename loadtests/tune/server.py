@@ -60,7 +60,7 @@ class Bench:
         """Of the bracket; where the generator is its upper end, the settings are at least as good as its lower."""
         if found.good is None:
             raise MeasurementError(f"no rate was found within the limit in {MEASUREMENT_S:g} s; {settings}")
-        if found.generator_bound and settings == DEFAULT:
+        if found.generator_bound and settings == DEFAULT and self.usual is None:
             raise MeasurementError("the generator is the bound already with the defaults: there is nothing to tune")
         bad = None if found.generator_bound else found.bad
         return math.sqrt(found.good * (bad or found.good))
