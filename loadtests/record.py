@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from loadtests.answers import PUNCTUAL_S
+
 LOST_US = 3_600_000_000
 OK, LATE, REJECTED, LOST = "ok", "late", "rejected", ("refused", "broken", "timeout", "no answer", "wrong")
 OUTCOMES = (OK, LATE, REJECTED, *LOST)
-PUNCTUAL_S = 0.1  # a request that leaves later than this after it was due was not sent as planned
 
 
 def histogram() -> HdrHistogram:
@@ -36,13 +37,20 @@ def encoded(values_us: Sequence[int]) -> str:
     return _text(counted)
 
 
-def added(one: str, other: str) -> str:
-    """Both in one."""
-    if not (one and other):
-        return one or other
-    both: HdrHistogram = HdrHistogram.decode(one)
-    both.decode_and_add(other)
-    return _text(both)
+def decoded(text: str) -> HdrHistogram:
+    """What was encoded; nothing gives an empty one."""
+    return HdrHistogram.decode(text) if text else histogram()
+
+
+def added(*several: str) -> str:
+    """All in one."""
+    texts = [text for text in several if text]
+    if len(texts) < 2:
+        return "".join(texts)
+    whole = histogram()
+    for text in texts:
+        whole.decode_and_add(text)
+    return _text(whole)
 
 
 def percentile_ms(counted: HdrHistogram, percent: float) -> float:
@@ -67,12 +75,13 @@ class Cell:
     latency: str = ""
     ok_s: float = 0.0  # what the right ones took together, for Little's law
 
-    def add(self, other: Cell) -> None:
-        """Take the other's counts in."""
-        self.outcomes.update(other.outcomes)
-        self.causes.update(other.causes)
-        self.latency = added(self.latency, other.latency)
-        self.ok_s += other.ok_s
+    def add(self, *others: Cell) -> None:
+        """Take the others' counts in."""
+        for other in others:
+            self.outcomes.update(other.outcomes)
+            self.causes.update(other.causes)
+            self.ok_s += other.ok_s
+        self.latency = added(self.latency, *(other.latency for other in others))
 
 
 @dataclass
@@ -117,9 +126,7 @@ class Book:
     def total(self, call: str, since: float = 0.0, until: float = math.inf) -> Cell:
         """Everything of a call whose second lies in between."""
         whole = Cell()
-        for (name, second), cell in self.cells.items():
-            if name == call and since <= second < until:
-                whole.add(cell)
+        whole.add(*(cell for (name, at), cell in self.cells.items() if name == call and since <= at < until))
         return whole
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 
 from loadtests.profiles import Profile
-from loadtests.record import LOST, OK, OUTCOMES, REJECTED, Book, Cell, histogram, percentile_ms
+from loadtests.record import LOST, OK, OUTCOMES, REJECTED, Book, Cell, decoded, percentile_ms
 from loadtests.report import render
 from loadtests.shapes import Floats
 from loadtests.slo import MAX_CPU_SHARE, MIN_ACHIEVED, STEADY_S, samples_needed
@@ -73,7 +73,7 @@ def _figures(profile: Profile, book: Book, call: str) -> dict[str, Any]:
     """One call's numbers, warm-up left out."""
     cell = book.total(call, since=profile.warmup_s)
     count = max(cell.outcomes.total(), 1)
-    latency: HdrHistogram = HdrHistogram.decode(cell.latency) if cell.latency else histogram()
+    latency: HdrHistogram = decoded(cell.latency)
     right = cell.outcomes[OK] + cell.outcomes["late"]
     dropped = sum(generator.dropped for generator in book.generators.values()) if call == profile.suite else 0
     return {
@@ -101,8 +101,7 @@ def _check(target: str, wanted: float, found: float) -> dict[str, Any]:
 def _void(profile: Profile, planned: Floats, book: Book, asked: Asked) -> list[str]:
     """Why the run says nothing about the server."""
     why = []
-    total = book.total(profile.suite, since=profile.warmup_s)
-    if not total.outcomes:
+    if not any(call == profile.suite and second >= profile.warmup_s for call, second in book.cells):
         return ["nothing was asked; does the suite's address answer?"]
     for row in _generators(book):
         if (share := row["cpu_share"]) >= MAX_CPU_SHARE:
@@ -142,13 +141,13 @@ def _warming(profile: Profile, book: Book) -> str:
 
 
 def _median_ms(cell: Cell) -> float:
-    return percentile_ms(HdrHistogram.decode(cell.latency), 50) if cell.latency else math.nan
+    return percentile_ms(decoded(cell.latency), 50)
 
 
 def _too_few(profile: Profile, book: Book) -> list[str]:
     """Percentiles within their target that so few samples do not prove (MLPerf's early stopping)."""
     cell, why = book.total(profile.suite, since=profile.warmup_s), []
-    latency: HdrHistogram = HdrHistogram.decode(cell.latency) if cell.latency else histogram()
+    latency: HdrHistogram = decoded(cell.latency)
     count = latency.get_total_count()
     for target, wanted in profile.targets.items():
         if target in PERCENTS and percentile_ms(latency, PERCENTS[target]) <= wanted:

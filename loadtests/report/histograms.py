@@ -12,11 +12,11 @@ from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from loadtests.record import LOST_US, histogram
 from loadtests.shapes import Floats
 
-LOST_US = 3_600_000_000  # where requests without an answer stand
-DIGITS = 3
-COUNTERS = HdrHistogram(1, LOST_US, DIGITS).counts_len
+DIGITS = histogram().significant_figures
+COUNTERS = histogram().counts_len
 
 
 @cache
@@ -42,11 +42,11 @@ def _used(encoded: str) -> tuple[NDArray[np.int64], Floats]:
     """The counters that hold something, and how much; quick, for there are thousands of seconds."""
     if not encoded:
         return np.zeros(0, np.int64), np.zeros(0)
-    histogram = HdrHistogram.decode(encoded)
-    if (histogram.counts_len, histogram.significant_figures) != (COUNTERS, DIGITS):
+    found = HdrHistogram.decode(encoded)
+    if (found.counts_len, found.significant_figures) != (COUNTERS, DIGITS):
         raise ValueError(f"a histogram of 1 µs to {LOST_US // 10**6:,} s with {DIGITS} digits is expected")
-    last = histogram.get_counts_array_index(histogram.max_value)
-    held = np.frombuffer(histogram.counts, dtype=np.uint64, count=last + 1)
+    last = found.get_counts_array_index(found.max_value)
+    held = np.frombuffer(found.counts, dtype=np.uint64, count=last + 1)
     used = np.flatnonzero(held != 0).astype(np.int64)
     return used, held[used].astype(float)
 
