@@ -25,7 +25,7 @@ from gateway.errors import Problem, documented
 from gateway.passwords import Hasher
 from gateway.rights import Identity, Rights, Role
 from gateway.settings import LONGEST_PASSWORD, SHORTEST_PASSWORD, Knobs, Settings
-from gateway.store import RevokedToken, User
+from gateway.tables import RevokedToken, User
 from gateway.tokens import LASTS_S, Signer
 
 ADMIN: Role = "admin"  # also the name of the first

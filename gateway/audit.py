@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from gateway import store
-from gateway.store import AuditEntry, AuditHead
+from gateway.tables import AuditEntry, AuditHead
 
 START = "0" * 64
 

@@ -18,8 +18,10 @@ from gateway import inference, store, uploads
 from gateway.bodies import JsonRoute
 from gateway.errors import documented, refused
 from gateway.inference import DeadlineMs, Inference
+from gateway.owner import LOCAL
 from gateway.settings import Knobs, Settings
-from gateway.store import Database, Forecast
+from gateway.store import Database
+from gateway.tables import Forecast
 
 router = APIRouter(
     route_class=JsonRoute, tags=["forecasts"], responses=documented(400, 413, 415, 422, 500, 502, 503, 504)
@@ -90,6 +92,7 @@ def _keep(question: Question, answer: Answer, database: Engine, settings: Settin
         month=month.month,
         answer=answer.model_dump(mode="json"),
         stored_csv=stored.stored_csv,
+        owner=LOCAL,
     )
     store.keep(database, row)
     return stored

@@ -19,7 +19,8 @@ from gateway.errors import MAX_FAULTS, Fault, Problem, documented
 from gateway.measurements import Duplicate, OnDuplicate, Sorted
 from gateway.owner import Owner
 from gateway.settings import Knobs
-from gateway.store import Database, Import
+from gateway.store import Database
+from gateway.tables import Import
 from gateway.workbooks import MEDIA_TYPE, ROOT, Line, Read, Sheets
 
 router = APIRouter(tags=["measurements"], responses=documented(400, 413, 415, 422, 500, 503))

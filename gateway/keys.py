@@ -18,7 +18,8 @@ from gateway.auth import DOCUMENTED, Login
 from gateway.bodies import JsonRoute
 from gateway.errors import Problem, documented
 from gateway.rights import ROLES, Identity, Role
-from gateway.store import Database, Key
+from gateway.store import Database
+from gateway.tables import Key
 
 MOST_KEYS = 100  # of one account that are not revoked
 PREFIX_LENGTH = 11  # enough to tell keys apart; 35 letters stay secret

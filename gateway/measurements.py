@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from gateway import store
 from gateway.columns import POWER
 from gateway.errors import MAX_FAULTS, Fault, Problem
-from gateway.store import Import, Measurement
+from gateway.tables import Import, Measurement
 from gateway.workbooks import Line
 
 OnDuplicate = Literal["keep", "replace", "refuse"]

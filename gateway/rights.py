@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from gateway import store
 from gateway.messages import KEY_HEADERS
 from gateway.settings import Settings
-from gateway.store import Key, RevokedToken, User
+from gateway.tables import Key, RevokedToken, User
 from gateway.tokens import Signer
 
 Role = Literal["viewer", "operator", "expert", "engineer", "admin"]

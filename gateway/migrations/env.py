@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.store import Base
+from gateway.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -17,7 +17,7 @@ from people import PASSWORD, bearer, known, login, register
 from gateway import passwords, store
 from gateway.app import create_app
 from gateway.settings import Settings
-from gateway.store import User
+from gateway.tables import User
 
 INFER = "/v2/models/load/infer"
 SECRET = "s" * 32

@@ -18,7 +18,7 @@ from people import bearer, login, register
 from gateway import audit, store
 from gateway.logs import ACCESS
 from gateway.settings import Settings
-from gateway.store import AuditEntry
+from gateway.tables import AuditEntry
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from gateway import store
+from gateway.tables import Forecast
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_file_is_answered_and_the_answer_is_kept_as_row_and_as_csv(gateway, se
     assert [row["date"] for row in kept] == [day["date"] for day in answer.json()["days"]]
     assert float(kept[0]["p_top10"]) == answer.json()["days"][0]["p_top10"]
     with Session(store.connect(settings.database)) as session:
-        row = session.get(store.Forecast, UUID(stored.removeprefix("results/").removesuffix(".csv")))
+        row = session.get(Forecast, UUID(stored.removeprefix("results/").removesuffix(".csv")))
     assert (row.model_type, row.year, row.month, row.origin) == (
         "RandomForestRegressor",
         2014,

@@ -15,7 +15,7 @@ from people import known
 
 from gateway import keys, store
 from gateway.settings import Settings
-from gateway.store import Key, User
+from gateway.tables import Key, User
 
 INFER = "/v2/models/load/infer"
 STATIC = "one-key-for-all"

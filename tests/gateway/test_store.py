@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from gateway import store
 from gateway.errors import Unavailable
+from gateway.tables import Base, Forecast
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,8 +42,9 @@ def a_row(**fields):
         "month": 6,
         "answer": {"unit": "兆瓦 ⚡"},
         "stored_csv": "results/x.csv",
+        "owner": "local",
     }
-    return store.Forecast(**known | fields)
+    return Forecast(**known | fields)
 
 
 def test_migrating_twice_changes_nothing_and_loses_nothing(empty):
@@ -50,7 +52,7 @@ def test_migrating_twice_changes_nothing_and_loses_nothing(empty):
     store.keep(empty, a_row())
     store.migrate(empty)
     with Session(empty) as session:
-        assert session.query(store.Forecast).one().answer == {"unit": "兆瓦 ⚡"}
+        assert session.query(Forecast).one().answer == {"unit": "兆瓦 ⚡"}
 
 
 def test_several_gateways_may_migrate_at_once(empty):
@@ -63,7 +65,7 @@ def test_several_gateways_may_migrate_at_once(empty):
 def test_the_migrations_make_the_tables_that_the_code_knows(empty):
     store.migrate(empty)
     with empty.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), store.Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
 def test_a_moment_comes_back_aware_whatever_zone_it_had(empty):
@@ -71,7 +73,7 @@ def test_a_moment_comes_back_aware_whatever_zone_it_had(empty):
     there = datetime(2014, 6, 1, 9, 30, tzinfo=timezone(timedelta(hours=10)))
     store.keep(empty, a_row(created_at=there))
     with Session(empty) as session:
-        kept = session.query(store.Forecast).one().created_at
+        kept = session.query(Forecast).one().created_at
     assert (kept, kept.utcoffset()) == (there, timedelta(0))
 
 

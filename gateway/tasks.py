@@ -1,0 +1,207 @@
+"""Long work, told by rows: submitted, claimed under a lease, heard of, and ended once.
+
+PENDING → RUNNING → COMPLETED or FAILED; a try that broke, or whose worker went silent, is claimed again. Whoever works
+holds an attempt; when the lease has gone to another, every word of his is refused (a fencing token: Kleppmann,
+"How to do distributed locking", 2016).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import CursorResult, Engine, Update, and_, case, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from gateway import store
+from gateway.tables import Task, TaskStep
+
+Status = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED"]
+Queue = Literal["forecasts", "training"]
+
+LEASE_S = 20.0
+BEAT_S = 5.0
+MOST_RETRIES = 3
+MOST_LOSSES = 20  # a task that ends so many workers is not given to another
+BACKOFF_S = 2.0
+DEADLY = "Whoever worked on the task ended without a word, time and again. Look at the worker's log, then submit again."
+
+
+class TransientError(Exception):
+    """Something that may pass: the task is tried again, later."""
+
+
+class TaskError(Exception):
+    """The task cannot be done; ``code`` for machines, the text says what is wrong and what to do."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+class LostError(Exception):
+    """The lease went to another, or the task was cancelled: what is being done for it is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a task, as long as it is heard of."""
+
+    task: UUID
+    attempt: int
+    owner: str
+    kind: str
+    asked: dict[str, Any]
+
+
+def submit(database: Engine, owner: str, kind: str, asked: dict[str, Any], queue: Queue) -> Task:
+    """A new task, durable when this returns; nobody is told yet."""
+    now = datetime.now(UTC)
+    task = Task(
+        id=uuid4(),
+        owner=owner,
+        kind=kind,
+        queue=queue,
+        asked=asked,
+        status="PENDING",
+        created_at=now,
+        changed_at=now,
+        due_at=now,
+        attempt=0,
+        retries=0,
+        losses=0,
+        progress=0,
+        cancelled=False,
+    )
+    with store.transaction(database, "The task could not be stored.") as session:
+        session.add(task)
+        session.flush()
+        _step(session, task.id, "PENDING", 0)
+    return task
+
+
+def find(database: Engine, owner: str, number: UUID) -> Task | None:
+    """The owner's task of this number."""
+    with store.transaction(database) as session:
+        return session.scalar(select(Task).where(Task.id == number, Task.owner == owner))
+
+
+def due(database: Engine, queues: Sequence[Queue], most: int) -> list[tuple[UUID, str]]:
+    """Tasks that somebody should claim, with their queues: waiting, or running under a lease that has ended."""
+    now = datetime.now(UTC)
+    unfinished = Task.status.in_(("PENDING", "RUNNING"))
+    wanted = select(Task.id, Task.queue).where(unfinished, Task.due_at <= now, Task.queue.in_(queues))
+    with store.transaction(database) as session:
+        return [(number, queue) for number, queue in session.execute(wanted.order_by(Task.due_at).limit(most))]
+
+
+def claim(database: Engine, number: UUID) -> Lease | None:
+    """The next attempt at a task, for one of those who ask; nothing where none is due."""
+    now = datetime.now(UTC)
+    lost = and_(Task.status == "RUNNING", Task.due_at <= now)
+    waiting = and_(Task.status == "PENDING", Task.due_at <= now)
+    with store.transaction(database) as session:
+        if _changed(
+            session, update(Task).where(Task.id == number, lost, Task.losses >= MOST_LOSSES), **_failed("lost", DEADLY)
+        ):
+            _step(session, number, "FAILED", session.get_one(Task, number).attempt, "lost")
+            return None
+        values = {
+            "status": "RUNNING",
+            "attempt": Task.attempt + 1,
+            "losses": Task.losses + case((lost, 1), else_=0),
+            "due_at": now + timedelta(seconds=LEASE_S),
+            "changed_at": now,
+        }
+        if not _changed(session, update(Task).where(Task.id == number, or_(waiting, lost)), **values):
+            return None
+        task = session.get_one(Task, number)
+        _step(session, number, "RUNNING", task.attempt)
+        return Lease(task.id, task.attempt, task.owner, task.kind, task.asked)
+
+
+def beat(database: Engine, lease: Lease, progress: int, stage: str | None, left_s: float | None) -> None:
+    """Still at work, and how far. Raises ``LostError`` where it is to stop."""
+    now = datetime.now(UTC)
+    held = _held(lease).where(Task.cancelled.is_(False))
+    heard = {"due_at": now + timedelta(seconds=LEASE_S), "changed_at": now}
+    with store.transaction(database) as session:
+        if not _changed(session, held, progress=progress, stage=stage, left_s=left_s, **heard):
+            raise LostError
+
+
+def complete(database: Engine, lease: Lease, result: dict[str, Any], keep: Callable[[Session], None]) -> None:
+    """The end, with what ``keep`` adds in the same transaction. Raises ``LostError``, and nothing is kept."""
+    done = {"status": "COMPLETED", "progress": 100, "stage": None, "left_s": None, "result": result}
+    with store.transaction(database) as session:
+        if not _changed(session, _held(lease).where(Task.cancelled.is_(False)), changed_at=datetime.now(UTC), **done):
+            raise LostError
+        keep(session)
+        _step(session, lease.task, "COMPLETED", lease.attempt)
+
+
+def fail(database: Engine, lease: Lease, code: str, detail: str) -> None:
+    """The end, and why. Raises ``LostError``."""
+    with store.transaction(database) as session:
+        if not _changed(session, _held(lease), **_failed(code, detail)):
+            raise LostError
+        _step(session, lease.task, "FAILED", lease.attempt, code)
+
+
+def retry(database: Engine, lease: Lease, code: str, detail: str) -> float | None:
+    """Put back for another try in so many seconds; after three the task has failed. Raises ``LostError``."""
+    with store.transaction(database) as session:
+        retries = session.get_one(Task, lease.task).retries
+    if retries >= MOST_RETRIES:
+        fail(database, lease, code, detail)
+        return None
+    wait_s = BACKOFF_S ** (retries + 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+    now = datetime.now(UTC)
+    again = {"status": "PENDING", "retries": retries + 1, "left_s": None, "changed_at": now}
+    with store.transaction(database) as session:
+        if not _changed(session, _held(lease), due_at=now + timedelta(seconds=wait_s), **again):
+            raise LostError
+        _step(session, lease.task, "PENDING", lease.attempt, code)
+    return wait_s
+
+
+def cancel(database: Engine, owner: str, number: UUID) -> bool:
+    """End a task before its time; whoever works on it hears it at his next beat. False where it has ended already."""
+    with store.transaction(database) as session:
+        unfinished = update(Task).where(Task.id == number, Task.owner == owner, Task.status.in_(("PENDING", "RUNNING")))
+        detail = "The task was cancelled. Submit it again if it is wanted after all."
+        if not _changed(session, unfinished, cancelled=True, **_failed("cancelled", detail)):
+            return False
+        _step(session, number, "FAILED", session.get_one(Task, number).attempt, "cancelled")
+    return True
+
+
+def steps(database: Engine, number: UUID) -> list[TaskStep]:
+    """What became of a task, in order."""
+    with store.transaction(database) as session:
+        return list(session.scalars(select(TaskStep).where(TaskStep.task_id == number).order_by(TaskStep.number)))
+
+
+def _held(lease: Lease) -> Update:
+    return update(Task).where(Task.id == lease.task, Task.attempt == lease.attempt, Task.status == "RUNNING")
+
+
+def _failed(code: str, detail: str) -> dict[str, Any]:
+    error = {"code": code, "detail": detail}
+    return {"status": "FAILED", "error": error, "stage": None, "left_s": None, "changed_at": datetime.now(UTC)}
+
+
+def _changed(session: Session, which: Update, **values: object) -> bool:
+    """Whether the row was as ``which`` wants it; the database decides between two who ask at once."""
+    done = session.execute(which.values(**values).execution_options(synchronize_session=False))
+    return isinstance(done, CursorResult) and done.rowcount == 1
+
+
+def _step(session: Session, number: UUID, status: Status, attempt: int, reason: str | None = None) -> None:
+    last = session.scalar(select(func.max(TaskStep.number)).where(TaskStep.task_id == number)) or 0
+    now = datetime.now(UTC)
+    session.add(TaskStep(task_id=number, number=last + 1, at=now, status=status, attempt=attempt, reason=reason))
