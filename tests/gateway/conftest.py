@@ -189,3 +189,10 @@ def somebody(shared: str) -> Iterator[Callable[[], httpx.Client]]:
 def caller(somebody) -> httpx.Client:
     """An owner who has nothing yet."""
     return somebody()
+
+
+@pytest.fixture
+def free_address() -> str:
+    """Where nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"

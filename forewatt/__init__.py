@@ -1,0 +1,18 @@
+"""The typed client for those who call Forewatt from Python: ``from forewatt import Client``."""
+
+from forewatt.answers import Day, Imported, Measured, Month, Peak, Task
+from forewatt.client import Client
+from forewatt.problems import ProblemError, TaskFailedError, UnreachableError
+
+__all__ = [
+    "Client",
+    "Day",
+    "Imported",
+    "Measured",
+    "Month",
+    "Peak",
+    "ProblemError",
+    "Task",
+    "TaskFailedError",
+    "UnreachableError",
+]
