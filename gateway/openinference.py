@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Request, Response
+import httpx
+from fastapi import APIRouter, Path, Request, Response
 
 from gateway import inference
 from gateway.errors import Problem, documented
@@ -13,12 +15,28 @@ from gateway.messages import KEY_HEADERS, OURS, end_to_end
 
 router = APIRouter(tags=["open inference"], responses=documented(400, 413, 422, 500, 502, 503, 504))
 
+_THEIRS = documented(404, 405, 409, 415, 429)  # what the inference server may say
 
-@router.get("/v2", operation_id="openinference_server")
-@router.get("/v2/{path:path}", operation_id="openinference_get")
-@router.post("/v2/{path:path}", operation_id="openinference_post")
-async def relay(request: Request, client: Inference, deadline_ms: DeadlineMs) -> Response:
+
+@router.get("/v2", operation_id="openinference_server", responses=_THEIRS)
+async def server(request: Request, client: Inference, deadline_ms: DeadlineMs) -> Response:
+    """What the inference server is, and which extensions it speaks."""
+    return await _passed_on(request, client, deadline_ms)
+
+
+@router.get("/v2/{path:path}", operation_id="openinference_get", responses=_THEIRS)
+@router.post("/v2/{path:path}", operation_id="openinference_post", responses=_THEIRS)
+async def relay(
+    path: Annotated[str, Path(description="As the protocol has it, such as models/load/infer.")],
+    request: Request,
+    client: Inference,
+    deadline_ms: DeadlineMs,
+) -> Response:
     """Model metadata, readiness and inference, as the inference server answers them."""
+    return await _passed_on(request, client, deadline_ms)
+
+
+async def _passed_on(request: Request, client: httpx.AsyncClient, deadline_ms: int) -> Response:
     headers = [pair for pair in end_to_end(request.headers.raw) if pair[0] not in KEY_HEADERS]
     body = await request.body()
     outbound = inference.outgoing(client, request.method, _target(request), headers, body)
