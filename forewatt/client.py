@@ -70,6 +70,10 @@ class Client:
         self._send("POST", "/api/auth/logout")
         del self._http.headers["Authorization"]
 
+    def make_key(self, name: str, **options: Any) -> str:  # noqa: ANN401 - a role, expires_in_days
+        """A key for a machine, shown this once: after a `login` alone, and for no more than one may oneself."""
+        return str(self._send("POST", "/api/v1/keys", json={"name": name, **options}).json()["key"])
+
     def import_workbook(self, path: str | Path, **options: str) -> Imported:
         """Store the days of an .xlsx; ``mode="partial"`` takes the right rows, ``on_duplicate="replace"`` the newer."""
         path = Path(path)
@@ -103,6 +107,11 @@ class Client:
     def task(self, number: UUID) -> Task:
         """How far a task is."""
         return Task.model_validate_json(self._send("GET", f"/api/forecast/result/{number}").content)
+
+    def unfinished(self) -> bool:
+        """Whether any task of this account has not ended."""
+        states = ("PENDING", "RUNNING")
+        return any(self._send("GET", "/api/v1/tasks", params={"status": state}).json()["items"] for state in states)
 
     def cancel(self, number: UUID) -> None:
         """End a task before its time."""

@@ -51,7 +51,7 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
-    instance: str
+    instance: str | None = Field(None, description="What was asked for; the inference server leaves it out.")
     errors: list[Fault] = []
     trace_id: str | None = None
     error: str | None = Field(None, description="The detail once more, where the Open Inference Protocol looks.")

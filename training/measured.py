@@ -13,6 +13,8 @@ UNITS = {
     "Q1": "ratio", "Q1b": "ratio", "P3": "ratio", "P4": "ratio",
     "P5": "largest absolute difference", "P5b": "swapped rows of 100,000", "P6": "errors",
     "P1": "ms", "P1b": "ms", "P1@gateway64": "ratio", "P1@nginx64": "ratio",
+    "P10": "ms", "P11": "s", "P12": "s", "P13": "s", "P13b": "s", "P13c": "MB", "P14": "s", "P14b": "MiB",
+    "A07": "ratio", "R1": "tasks", "S2": "failures",
     "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches", "R6": "failed requests", "R6b": "s",
 }  # fmt: skip  # all others are fractions from 0 to 1
 

