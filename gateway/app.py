@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from gateway import (
     accounts,
     auth,
+    catalogue,
     errors,
     forecasts,
     health,
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.rights = settings, rights
     app.state.workbooks = workbooks.Desk(settings.imports_at_once)
-    for room in (forecasts, imports, readings, openinference):
+    for room in (forecasts, imports, readings, catalogue, openinference):
         app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
     for room in (accounts, auth, health, keys, metrics):
         app.include_router(room.router)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -44,7 +44,7 @@ class Column:
     """A column of numbers: what it may be called, and from where to where its values go."""
 
     name: str
-    called: frozenset[str]
+    called: Collection[str]  # as ``named`` gives it
     low: float
     high: float
     needed: bool = False
@@ -58,12 +58,12 @@ class CellError(ValueError):
         self.code, self.message, self.remedy = code, message, remedy
 
 
-DATE = frozenset(("date", "day", "日期"))
+DATE = ("date", "day", "日期")
 POWER = (
-    Column("temperature", frozenset(("temperature", "temp", "温度", "气温", "溫度")), -90, 70),
-    Column("humidity", frozenset(("humidity", "relative humidity", "湿度", "相对湿度", "濕度")), 0, 100),
-    Column("rainfall", frozenset(("rainfall", "rain", "precipitation", "降雨量", "降雨", "降水量")), 0, 3000),
-    Column("load", frozenset(("load", "power load", "负荷", "电力负荷", "負荷")), 0, 1e12, needed=True),
+    Column("temperature", ("temperature", "temp", "温度", "气温", "溫度"), -90, 70),
+    Column("humidity", ("humidity", "relative humidity", "湿度", "相对湿度", "濕度"), 0, 100),
+    Column("rainfall", ("rainfall", "rain", "precipitation", "降雨量", "降雨", "降水量"), 0, 3000),
+    Column("load", ("load", "power load", "负荷", "电力负荷", "負荷"), 0, 1e12, needed=True),
 )
 
 

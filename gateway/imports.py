@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, UploadFile
+from fastapi import APIRouter, Form, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
@@ -18,7 +18,8 @@ from gateway import measurements, store, uploads, workbooks
 from gateway.errors import MAX_FAULTS, Fault, Problem, documented
 from gateway.measurements import Duplicate, OnDuplicate, Sorted
 from gateway.owner import Owner
-from gateway.settings import Knobs
+from gateway.series import POWER, SLOTS, Series, find
+from gateway.settings import Knobs, Settings
 from gateway.store import Database
 from gateway.tables import Import
 from gateway.workbooks import MEDIA_TYPE, ROOT, Line, Read, Sheets
@@ -29,10 +30,11 @@ SAMPLE = "sample series"
 
 
 class Options(BaseModel):
-    """How a workbook is taken."""
+    """How a workbook is taken, and into which series."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    series: str | None = Field(None, description="A name that GET /api/v1/series lists; power where none is given.")
     mode: Literal["all", "partial"] = Field("all", description="Every row or none, or those that are right.")
     on_duplicate: OnDuplicate = Field("keep", description="For a day that is there: keep it, replace it, refuse.")
     annotate: bool = Field(False, description="Where cells are wrong, answer with your workbook, the cells marked.")
@@ -57,6 +59,7 @@ class Past(BaseModel):
 
     id: UUID
     created_at: datetime
+    series: str
     file_name: str
     mode: str
     rows: int
@@ -78,27 +81,33 @@ async def bring(  # noqa: PLR0913, PLR0917 - what the framework hands over
     settings: Knobs,
     database: Database,
     desk: Sheets,
+    series: Annotated[str | None, Form(description="The series, where the query does not name it.")] = None,
 ) -> Response:
-    """An .xlsx with one row a day: date and load, and temperature, humidity, rainfall where they are known."""
-    book, name = _real(file), _name(file)
+    """An .xlsx with one row a day: date and load, and temperature, humidity, rainfall where they are known.
+
+    Of another series its own columns, as GET /api/v1/series lists them.
+    """
+    book, name, chosen = _real(file), _name(file), _chosen(settings, options.series, series)
 
     def take() -> Response:
         workbooks.judge(name, book, settings.import_unpacked_bytes)
-        read = workbooks.read(book, settings.import_rows)
-        return _take(book, read, options, measurements.begin(owner, name, options.mode), database)
+        read = workbooks.read(book, chosen, settings.import_rows)
+        return _take(book, read, options, measurements.begin(owner, chosen.name, name, options.mode), database)
 
     return await desk.do(take)
 
 
 @router.post("/api/data/sample", responses=documented(404, 409))
 @router.post("/api/v1/readings/sample", responses=documented(404, 409))
-async def sample(owner: Owner, settings: Knobs, database: Database, desk: Sheets) -> Imported:
+async def sample(
+    owner: Owner, settings: Knobs, database: Database, desk: Sheets, series: Literal["power"] = "power"
+) -> Imported:
     """Three generated years of a town's load, to try things with; days that you have already are kept."""
 
     def take() -> Imported:
         lines = _sample_lines(settings.body_limit_bytes)
-        found = measurements.sort_out(lines, measurements.stored_days(database, owner, lines), "keep")
-        made = measurements.begin(owner, SAMPLE, "all")
+        made = measurements.begin(owner, series, SAMPLE, "all")
+        found = measurements.sort_out(lines, measurements.stored_days(database, made, lines), "keep")
         made.rows, made.duplicates = len(found.days), found.taken
         measurements.keep(database, made, found.days)
         return _said(made, found, [], [])
@@ -116,6 +125,13 @@ def past(number: UUID, owner: Owner, database: Database) -> Past:
         return Past.model_validate(found)
 
 
+def _chosen(settings: Settings, by_query: str | None, by_form: str | None) -> Series:
+    """The series that the query or the form names; both may, if they agree."""
+    if by_query is not None and by_form not in (None, by_query):
+        raise Problem(422, "series-twice", "The query names one series and the form another. Name it once.")
+    return find(settings.series, by_query or by_form or POWER.name)
+
+
 def _real(file: UploadFile) -> BinaryIO:
     """The upload as a file of the system, which a child process can read."""
     file.file.rollover()  # type: ignore[attr-defined]
@@ -129,7 +145,7 @@ def _name(file: UploadFile) -> str:
 
 
 def _take(book: BinaryIO, read: Read, options: Options, made: Import, database: Engine) -> Response:
-    stored = measurements.stored_days(database, made.owner, read.rows)
+    stored = measurements.stored_days(database, made, read.rows)
     found = measurements.sort_out(read.rows, stored, options.on_duplicate)
     faults = [*read.faults, *found.refused]
     wrong = read.wrong + (found.taken if options.on_duplicate == "refuse" else 0)
@@ -168,9 +184,8 @@ def _sample_lines(limit_bytes: int) -> list[Line]:
             detail = "The sample series is not installed here. Use a workbook of your own."
             raise Problem(404, "sample-unknown", detail)
         table = uploads.read(Path(folder), "/uploads/sample.csv", limit_bytes)
-    names = measurements.NAMES[1:]
     return [
-        (SAMPLE, line, date.fromisoformat(str(row["date"])), [float(row[name]) for name in names])
+        (SAMPLE, line, date.fromisoformat(str(row["date"])), [float(row[slot]) for slot in SLOTS])
         for line, row in zip(table.lines, table.rows, strict=True)
     ]
 

@@ -1,4 +1,7 @@
-"""An owner's measured days in the database: sorted before they go in, stored together, counted, given and dropped."""
+"""An owner's measured days in the database: sorted before they go in, stored together, counted, given and dropped.
+
+Each belongs to one series. Values stand in the slots that the load model knows, whatever the series calls them.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway import store
-from gateway.columns import POWER
 from gateway.errors import MAX_FAULTS, Fault, Problem
+from gateway.series import SLOTS, Slot
 from gateway.tables import Import, Measurement
 from gateway.workbooks import Line
 
 OnDuplicate = Literal["keep", "replace", "refuse"]
 
-NAMES = ("date", *(column.name for column in POWER))
-VALUES = (Measurement.day, *(getattr(Measurement, column.name) for column in POWER))
 ROWS_AT_ONCE = 500
 TAKEN = {"in the file": "stands in the file before", "stored": "is stored already"}
 
@@ -63,13 +64,13 @@ def sort_out(lines: Iterable[Line], stored: set[date], on_duplicate: OnDuplicate
     return found
 
 
-def stored_days(database: Engine, owner: str, lines: Sequence[Line]) -> set[date]:
-    """Which of an import's days the owner has; all between the first and the last are asked for at once."""
+def stored_days(database: Engine, made: Import, lines: Sequence[Line]) -> set[date]:
+    """Which of an import's days its owner's series has; all between the first and the last are asked for at once."""
     if not lines:
         return set()
     first, last = min(line[2] for line in lines), max(line[2] for line in lines)
     with store.transaction(database) as session:
-        return set(session.scalars(select(Measurement.day).where(within(owner, first, last))))
+        return set(session.scalars(select(Measurement.day).where(within(made.owner, made.series, first, last))))
 
 
 def keep(database: Engine, kept: Import, days: dict[date, list[float | None]]) -> None:
@@ -81,22 +82,22 @@ def keep(database: Engine, kept: Import, days: dict[date, list[float | None]]) -
             waiting = iter(days.items())
             while some := list(islice(waiting, ROWS_AT_ONCE)):
                 taken = Measurement.day.in_([day for day, _ in some])
-                session.execute(delete(Measurement).where(Measurement.owner == kept.owner, taken))
+                session.execute(delete(Measurement).where(within(kept.owner, kept.series), taken))
                 session.execute(insert(Measurement), [_row(kept, day, values) for day, values in some])
     except IntegrityError:
         detail = "Another import stored some of these days at the same time. Send yours again."
         raise Problem(409, "imported-meanwhile", detail) from None
 
 
-def begin(owner: str, file_name: str, mode: str) -> Import:
+def begin(owner: str, series: str, file_name: str, mode: str) -> Import:
     """An import that is about to be kept."""
-    made = {"id": uuid4(), "owner": owner, "created_at": datetime.now(UTC), "file_name": file_name, "mode": mode}
-    return Import(**made, rows=0, duplicates=0, errors=0)
+    made = {"id": uuid4(), "owner": owner, "series": series, "created_at": datetime.now(UTC)}
+    return Import(**made, file_name=file_name, mode=mode, rows=0, duplicates=0, errors=0)
 
 
-def within(owner: str, start: date | None, end: date | None) -> ColumnElement[bool]:
-    """The owner's days from the first to the last, both included; nothing said, no end."""
-    conditions = [Measurement.owner == owner]
+def within(owner: str, series: str, start: date | None = None, end: date | None = None) -> ColumnElement[bool]:
+    """The owner's days of a series from the first to the last, both included; nothing said, no end."""
+    conditions = [Measurement.owner == owner, Measurement.series == series]
     conditions += [Measurement.day >= start] if start else []
     conditions += [Measurement.day <= end] if end else []
     return and_(*conditions)
@@ -107,9 +108,10 @@ def count(session: Session, wanted: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(Measurement).where(wanted)) or 0
 
 
-def days(wanted: ColumnElement[bool]) -> Select[Any]:
-    """These days in their order: the day, then the columns as ``NAMES`` has them."""
-    return select(*VALUES).where(wanted).order_by(Measurement.day)
+def days(wanted: ColumnElement[bool], slots: Iterable[Slot] = SLOTS) -> Select[Any]:
+    """These days in their order: the day, then what stands in the slots."""
+    values = [getattr(Measurement, slot) for slot in slots]
+    return select(Measurement.day, *values).where(wanted).order_by(Measurement.day)
 
 
 def drop(session: Session, wanted: ColumnElement[bool]) -> int:
@@ -118,9 +120,10 @@ def drop(session: Session, wanted: ColumnElement[bool]) -> int:
     return gone.rowcount if isinstance(gone, CursorResult) else 0
 
 
-def dropped(session: Session, owner: str) -> int:
-    """How many rows of the owner's imports were for days that were there already."""
-    return int(session.scalar(select(func.sum(Import.duplicates)).where(Import.owner == owner)) or 0)
+def dropped(session: Session, owner: str, series: str) -> int:
+    """How many rows of the owner's imports into a series were for days that were there already."""
+    wanted = select(func.sum(Import.duplicates)).where(Import.owner == owner, Import.series == series)
+    return int(session.scalar(wanted) or 0)
 
 
 def brought(owner: str, number: UUID) -> Select[Import]:
@@ -129,7 +132,8 @@ def brought(owner: str, number: UUID) -> Select[Import]:
 
 
 def _row(kept: Import, day: date, values: list[float | None]) -> dict[str, Any]:
-    return {"owner": kept.owner, "day": day, "import_id": kept.id, **dict(zip(NAMES[1:], values, strict=True))}
+    known = {"owner": kept.owner, "series": kept.series, "day": day, "import_id": kept.id}
+    return known | dict(zip(SLOTS, values, strict=True))
 
 
 def _refusal(duplicate: Duplicate) -> Fault:

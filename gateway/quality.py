@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby, pairwise
@@ -12,6 +12,8 @@ from statistics import median
 from typing import Literal
 
 from pydantic import BaseModel
+
+from gateway.series import TARGET, Series, Slot
 
 Kind = Literal["gap", "weekday-missing", "unit-slip", "outlier", "flat-line", "zero", "duplicate"]
 
@@ -40,25 +42,30 @@ class Finding(BaseModel):
 
 
 @dataclass(frozen=True)
-class Series:
-    """Days in their order, and a column's value for each."""
+class History:
+    """A series' days in their order, and by slot a value for each."""
 
+    series: Series
     days: Sequence[date]
-    columns: dict[str, Sequence[float | None]]
-    target: str
+    values: Mapping[Slot, Sequence[float | None]]
+
+    @property
+    def target(self) -> str:
+        """What the series calls that which is forecast."""
+        return self.series.target.name
 
     @property
     def load(self) -> list[float]:
-        """The column that is forecast; it is never unknown."""
-        return [value or 0.0 for value in self.columns[self.target]]
+        """Its values; they are never unknown."""
+        return [value or 0.0 for value in self.values[TARGET]]
 
 
-def look(series: Series, dropped: int = 0) -> list[Finding]:
+def look(history: History, dropped: int = 0) -> list[Finding]:
     """All that is remarkable; ``dropped`` rows came for days that were there already."""
     found = list(_dropped(dropped))
-    if series.days:
-        found += [*_weekdays(series), *_gaps(series), *_zeros(series), *_flat(series), *_slips(series)]
-        found += _outliers(series)
+    if history.days:
+        found += [*_weekdays(history), *_gaps(history), *_zeros(history), *_flat(history), *_slips(history)]
+        found += _outliers(history)
     return found
 
 
@@ -68,8 +75,8 @@ def _dropped(rows: int) -> Iterator[Finding]:
         yield Finding(kind="duplicate", count=rows, message=message, remedy="Look at what made the files overlap.")
 
 
-def _gaps(series: Series) -> Iterator[Finding]:
-    for before, after in pairwise(series.days):
+def _gaps(history: History) -> Iterator[Finding]:
+    for before, after in pairwise(history.days):
         missing = (after - before).days - 1
         if missing:
             first, last = before + timedelta(1), after - timedelta(1)
@@ -78,9 +85,9 @@ def _gaps(series: Series) -> Iterator[Finding]:
             yield Finding(kind="gap", first=first, last=last, count=missing, message=message, remedy=remedy)
 
 
-def _weekdays(series: Series) -> Iterator[Finding]:
-    span = (series.days[-1] - series.days[0]).days + 1
-    there = Counter(day.weekday() for day in series.days)
+def _weekdays(history: History) -> Iterator[Finding]:
+    span = (history.days[-1] - history.days[0]).days + 1
+    there = Counter(day.weekday() for day in history.days)
     for weekday, name in enumerate(DAYS):
         due = span // 7
         if due >= 4 and there[weekday] < due / 2:
@@ -89,21 +96,21 @@ def _weekdays(series: Series) -> Iterator[Finding]:
             yield Finding(kind="weekday-missing", count=due - there[weekday], message=message, remedy=remedy)
 
 
-def _zeros(series: Series) -> Iterator[Finding]:
-    days = [day for day, load in zip(series.days, series.load, strict=True) if load == 0]
+def _zeros(history: History) -> Iterator[Finding]:
+    days = [day for day, load in zip(history.days, history.load, strict=True) if load == 0]
     if days:
-        message = f"The {series.target} is zero on {len(days)} days."
+        message = f"The {history.target} is zero on {len(days)} days."
         yield _on(
-            days, "zero", series.target, message, "Delete those days if it was not measured; zeros count as gaps."
+            days, "zero", history.target, message, "Delete those days if it was not measured; zeros count as gaps."
         )
 
 
-def _flat(series: Series) -> Iterator[Finding]:
-    for name, values in series.columns.items():
-        if name == "rainfall":  # a dry month is no fault
+def _flat(history: History) -> Iterator[Finding]:
+    for slot, column in history.series.slots.items():
+        if slot == "rainfall":  # a dry month is no fault
             continue
-        least = FLAT_DAYS if name == series.target else FLAT_WEATHER_DAYS
-        for days, value in _runs(series.days, values):
+        name, least = column.name, FLAT_DAYS if slot == TARGET else FLAT_WEATHER_DAYS
+        for days, value in _runs(history.days, history.values[slot]):
             if len(days) >= least and value not in (None, 0):
                 message = f"The {name} is {value:g} on {len(days)} days in a row."
                 remedy = "Look whether the meter or the transfer stood still; delete days that were not measured."
@@ -117,25 +124,25 @@ def _runs(days: Sequence[date], values: Sequence[float | None]) -> Iterator[tupl
         yield [day for _, (day, _) in group], value
 
 
-def _slipped(series: Series, low: float, high: float) -> list[date]:
+def _slipped(history: History, low: float, high: float) -> list[date]:
     """Days whose load lies between so many times the usual one."""
-    loads = series.load
+    loads = history.load
     usual = median([load for load in loads if load > 0] or [0.0])
-    return [day for day, load in zip(series.days, loads, strict=True) if usual and low <= load / usual <= high]
+    return [day for day, load in zip(history.days, loads, strict=True) if usual and low <= load / usual <= high]
 
 
-def _slips(series: Series) -> Iterator[Finding]:
+def _slips(history: History) -> Iterator[Finding]:
     for word, low, high in (("larger", *SLIP), ("smaller", 1 / SLIP[1], 1 / SLIP[0])):
-        if days := _slipped(series, low, high):
-            message = f"The {series.target} is about 1,000 times {word} than usual on {len(days)} days."
-            remedy = "Bring all days to one unit, kW or MW, and import these again with on_duplicate=replace."
-            yield _on(days, "unit-slip", series.target, message, remedy)
+        if days := _slipped(history, low, high):
+            message = f"The {history.target} is about 1,000 times {word} than usual on {len(days)} days."
+            remedy = "Bring all days to one unit and import these again with on_duplicate=replace."
+            yield _on(days, "unit-slip", history.target, message, remedy)
 
 
-def _outliers(series: Series) -> Iterator[Finding]:
+def _outliers(history: History) -> Iterator[Finding]:
     """Days that stand out among their neighbours (Hampel's rule), each measured by what its weekday usually is."""
-    known = {*_slipped(series, *SLIP), *_slipped(series, 1 / SLIP[1], 1 / SLIP[0])}
-    left = [(day, load) for day, load in zip(series.days, series.load, strict=True) if load and day not in known]
+    known = {*_slipped(history, *SLIP), *_slipped(history, 1 / SLIP[1], 1 / SLIP[0])}
+    left = [(day, load) for day, load in zip(history.days, history.load, strict=True) if load and day not in known]
     if len(left) < NEIGHBOURS:
         return
     usual = {n: median([load for day, load in left if day.weekday() == n] or [1.0]) for n in range(7)}
@@ -144,9 +151,9 @@ def _outliers(series: Series) -> Iterator[Finding]:
     spread = NORMAL * median(map(abs, apart))
     days = [day for (day, _), far in zip(left, apart, strict=True) if abs(far) > max(LEAST, SPREADS * spread)]
     if days:
-        message = f"The {series.target} on {len(days)} days is far from that of the weeks around them."
+        message = f"The {history.target} on {len(days)} days is far from that of the weeks around them."
         remedy = "Compare them with the meter; correct or delete what was not measured, keep what was."
-        yield _on(days, "outlier", series.target, message, remedy)
+        yield _on(days, "outlier", history.target, message, remedy)
 
 
 def _on(days: Sequence[date], kind: Kind, column: str, message: str, remedy: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Look at measurements: listed, as a workbook, judged; and delete them."""
+"""Look at the measurements of a series: listed, as a workbook, judged; and delete them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import ColumnElement, Result
 
 from bentos.load.schema import LocalDay, refusal
 from gateway import measurements, store, workbooks
 from gateway.errors import Problem, documented
-from gateway.measurements import NAMES
 from gateway.owner import Owner
-from gateway.quality import Finding, Series, look
+from gateway.quality import Finding, History, look
+from gateway.series import POWER, Series, find
+from gateway.settings import Knobs, Settings
 from gateway.store import Database
 from gateway.workbooks import MEDIA_TYPE, Sheets
 
@@ -23,10 +25,11 @@ MOST_PER_PAGE = 500
 
 
 class Range(BaseModel):
-    """Days from the first to the last, both included; where one is not given, there is no end."""
+    """A series' days from the first to the last, both included; where one is not given, there is no end."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    series: str = Field(POWER.name, description="A name that GET /api/v1/series lists.")
     start_date: LocalDay | None = None
     end_date: LocalDay | None = None
 
@@ -69,10 +72,19 @@ class Item(BaseModel):
     load: float
 
 
+class OtherItem(BaseModel):
+    """A local calendar day of another series: under the name of each of its columns a value, or none."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
+
+    date: date
+
+
 class Page(BaseModel):
     """Some of the days, in their order, and how many there are."""
 
-    items: list[Item]
+    items: list[Item] | list[OtherItem]
     page: int
     per_page: int
     total: int
@@ -95,21 +107,24 @@ class Quality(BaseModel):
 
 @router.get("/api/data/fetchData")
 @router.get("/api/v1/readings")
-def fetch(asked: Annotated[Paged, Query()], owner: Owner, database: Database) -> Page:
+def fetch(asked: Annotated[Paged, Query()], owner: Owner, settings: Knobs, database: Database) -> Page:
     """A page of the days in a range, oldest first."""
-    wanted = measurements.within(owner, asked.start_date, asked.end_date)
-    part = measurements.days(wanted).limit(asked.per_page).offset((asked.page - 1) * asked.per_page)
+    series, wanted = _wanted(asked, owner, settings)
+    part = measurements.days(wanted, series.slots).limit(asked.per_page).offset((asked.page - 1) * asked.per_page)
     with store.transaction(database) as session:
-        items = [Item(**dict(zip(NAMES, row, strict=True))) for row in session.execute(part)]
+        items = _items(series, session.execute(part))
         total = measurements.count(session, wanted)
     return Page(items=items, page=asked.page, per_page=asked.per_page, total=total)
 
 
 @router.get("/api/data/export", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
 @router.get("/api/v1/readings/export", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
-async def export(asked: Annotated[PagedOrNot, Query()], owner: Owner, database: Database, desk: Sheets) -> Response:
+async def export(
+    asked: Annotated[PagedOrNot, Query()], owner: Owner, settings: Knobs, database: Database, desk: Sheets
+) -> Response:
     """The days in a range as an .xlsx, all or the page that is asked for; it can be imported again."""
-    part = measurements.days(measurements.within(owner, asked.start_date, asked.end_date))
+    series, wanted = _wanted(asked, owner, settings)
+    part = measurements.days(wanted, series.slots)
     if asked.page or asked.per_page:
         size = asked.per_page or 50
         part = part.limit(size).offset(((asked.page or 1) - 1) * size)
@@ -117,34 +132,47 @@ async def export(asked: Annotated[PagedOrNot, Query()], owner: Owner, database: 
     def make() -> bytes:
         with store.transaction(database) as session:
             rows: list[list[Any]] = [[day.isoformat(), *values] for day, *values in session.execute(part)]
-        return workbooks.written([list(NAMES), *rows])
+        return workbooks.written([list(series.names), *rows])
 
-    headers = {"Content-Disposition": 'attachment; filename="power_data.xlsx"'}
+    headers = {"Content-Disposition": f'attachment; filename="{series.name}_data.xlsx"'}
     return Response(await desk.do(make), headers=headers, media_type=MEDIA_TYPE)
 
 
 @router.get("/api/data/quality")
 @router.get("/api/v1/readings/quality")
-def quality(asked: Annotated[Range, Query()], owner: Owner, database: Database) -> Quality:
+def quality(asked: Annotated[Range, Query()], owner: Owner, settings: Knobs, database: Database) -> Quality:
     """What is remarkable about the days in a range, with what to do about it."""
-    wanted = measurements.within(owner, asked.start_date, asked.end_date)
+    series, wanted = _wanted(asked, owner, settings)
     with store.transaction(database) as session:
-        rows = session.execute(measurements.days(wanted)).all()
-        dropped = measurements.dropped(session, owner)
-    days, *values = zip(*rows, strict=True) if rows else [()] * len(NAMES)
-    series = Series(days, dict(zip(NAMES[1:], values, strict=True)), target="load")
+        rows = session.execute(measurements.days(wanted, series.slots)).all()
+        dropped = measurements.dropped(session, owner, series.name)
+    days, *values = zip(*rows, strict=True) if rows else [()] * len(series.names)
+    history = History(series, days, dict(zip(series.slots, values, strict=True)))
     first, last = (days[0], days[-1]) if days else (None, None)
-    return Quality(days=len(days), first=first, last=last, findings=look(series, dropped))
+    return Quality(days=len(days), first=first, last=last, findings=look(history, dropped))
 
 
 @router.delete("/api/data")
 @router.delete("/api/v1/readings")
-def delete(asked: Annotated[Confirmed, Query()], owner: Owner, database: Database) -> Deleted:
+def delete(asked: Annotated[Confirmed, Query()], owner: Owner, settings: Knobs, database: Database) -> Deleted:
     """Delete the days in a range, for good."""
-    wanted = measurements.within(owner, asked.start_date, asked.end_date)
+    _, wanted = _wanted(asked, owner, settings)
     with store.transaction(database) as session:
         if not asked.confirm:
             there = measurements.count(session, wanted)
             detail = f"This would delete {there} days for good. Add confirm=true if you mean it; export them before."
             raise Problem(422, "not-confirmed", detail)
         return Deleted(deleted=measurements.drop(session, wanted))
+
+
+def _wanted(asked: Range, owner: str, settings: Settings) -> tuple[Series, ColumnElement[bool]]:
+    """The series that is asked about, and which rows of it."""
+    series = find(settings.series, asked.series, "/query/series")
+    return series, measurements.within(owner, series.name, asked.start_date, asked.end_date)
+
+
+def _items(series: Series, rows: Result[Any]) -> list[Item] | list[OtherItem]:
+    days = [dict(zip(series.names, row, strict=True)) for row in rows]
+    if series is POWER:
+        return [Item.model_validate(day) for day in days]
+    return [OtherItem.model_validate(day) for day in days]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, FilePath, SecretStr, Val
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from gateway.series import Series, declared
 
 MEBIBYTE = 1024 * 1024
 SHORTEST_SECRET = 32  # bytes, as long as what it makes (RFC 7518, 3.2)
@@ -78,6 +81,7 @@ class Settings(BaseSettings):
     import_rows: int = Field(default=200_000, ge=1)
     import_unpacked_bytes: int = Field(default=128 * MEBIBYTE, ge=MEBIBYTE)
     imports_at_once: int = Field(default=1, ge=1, le=64)
+    series_file: FilePath | None = None
 
     @field_validator("api_key_file", "secret_file", "admin_password_file")
     @classmethod
@@ -87,6 +91,12 @@ class Settings(BaseSettings):
             if others.data.get(name) is not None:
                 raise ValueError(f"FOREWATT_{name.upper()} is set too; keep one of them")
             WORDS[name](SecretStr(path.read_text().strip()))
+        return path
+
+    @field_validator("series_file")
+    @classmethod
+    def _declares(cls, path: Path | None) -> Path | None:
+        declared(path)
         return path
 
     def word(self, name: str) -> str | None:
@@ -123,6 +133,11 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.data / 'forewatt.db'}"
         return self.database_url.get_secret_value()
+
+    @cached_property
+    def series(self) -> dict[str, Series]:
+        """The tables that an owner may keep, by name."""
+        return declared(self.series_file)
 
     @property
     def uploads(self) -> Path:

@@ -19,7 +19,7 @@ from openpyxl.comments import Comment
 from openpyxl.styles import PatternFill
 from openpyxl.utils import get_column_letter
 
-from gateway.columns import POWER, CellError, Column, day, find, number, shown
+from gateway.columns import CellError, Column, day, find, number, shown
 
 MEMORY_BYTES = 1024**3
 CPU_S = 60
@@ -173,7 +173,8 @@ def run(verb: str, *descriptors: str) -> int:
         match verb:
             case "read":
                 book, asked, told = files
-                reading = Reading(POWER, json.load(asked)["most_rows"])
+                wanted = json.load(asked)
+                reading = Reading([Column(**column) for column in wanted["columns"]], wanted["most_rows"])
                 reading.read(book)
                 found = {name: getattr(reading, name) for name in ("rows", "faults", "wrong", "ignored")}
                 told.write(json.dumps(found).encode())

@@ -120,13 +120,14 @@ class AuditHead(Base):
 
 
 class Import(Base):
-    """A workbook that was taken: whose, how, and what became of its rows."""
+    """A workbook that was taken: whose, into which series, how, and what became of its rows."""
 
     __tablename__ = "imports"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     owner: Mapped[str] = mapped_column(String(64), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    series: Mapped[str] = mapped_column(String(32), server_default="power")
     file_name: Mapped[str] = mapped_column(String(255))
     mode: Mapped[str] = mapped_column(String(16))
     rows: Mapped[int]
@@ -135,11 +136,15 @@ class Import(Base):
 
 
 class Measurement(Base):
-    """One local calendar day of an owner: its load, its weather where it is known, and the import it came with."""
+    """One local calendar day of an owner's series: its load, its weather where it is known, the import it came with.
+
+    Of a series other than power ``load`` is the target; the weather is the weather.
+    """
 
     __tablename__ = "power_data"
 
     owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    series: Mapped[str] = mapped_column(String(32), primary_key=True, server_default="power")
     day: Mapped[date] = mapped_column("date", primary_key=True)
     temperature: Mapped[float | None] = mapped_column(Double)
     humidity: Mapped[float | None] = mapped_column(Double)

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
@@ -20,6 +21,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from gateway.errors import Fault, Problem, Unavailable
+from gateway.series import Series
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ROOT = Path(__file__).parents[1]  # where a child process finds our packages
@@ -40,7 +42,7 @@ CHILD = "import sys; sys.modules['numpy'] = None; from gateway import sheets; sy
 OTHERS = {".xls": "an old .xls", ".xlsm": "a workbook with macros", ".xlsb": "a binary .xlsb", ".csv": "a .csv"}
 
 Done = TypeVar("Done")
-Line = tuple[str, int, date, list[float | None]]  # sheet, row, day, and a value for each column
+Line = tuple[str, int, date, list[float | None]]  # sheet, row, day, and a value for each slot
 
 
 class Read(BaseModel):
@@ -87,12 +89,16 @@ def judge(name: str, file: BinaryIO, most_bytes: int) -> None:
         raise _unreadable() from None
 
 
-def read(file: BinaryIO, most_rows: int) -> Read:
-    """Its rows and its faults; 422 where it cannot be read."""
-    with _spooled(json.dumps({"most_rows": most_rows})) as asked, tempfile.TemporaryFile() as told:
+def read(file: BinaryIO, series: Series, most_rows: int) -> Read:
+    """The rows that it has for the series, and its faults; 422 where it cannot be read."""
+    wanted = json.dumps({"columns": [asdict(column) for column in series.columns], "most_rows": most_rows})
+    with _spooled(wanted) as asked, tempfile.TemporaryFile() as told:
         _run("read", file, asked, told)
         told.seek(0)
-        return Read.model_validate_json(told.read())
+        found = Read.model_validate_json(told.read())
+    for at, (sheet, row, day, values) in enumerate(found.rows):
+        found.rows[at] = (sheet, row, day, series.placed(values))
+    return found
 
 
 def marked(file: BinaryIO, faults: Iterable[Fault]) -> bytes:

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from books import XLSX, book
 
 from bentos.load.sample import sample_series
-from gateway.quality import Series, look
+from gateway.quality import History, look
+from gateway.series import POWER, SLOTS
 
 FIRST = date(2024, 1, 1)
 
@@ -20,7 +21,8 @@ def series(change=lambda day, load: load, days=200):
     all_days = [FIRST + timedelta(n) for n in range(days)]
     loads = {day: 900.0 + 40 * (day.weekday() < 5) + (day.toordinal() * 7919 % 101) / 10 for day in all_days}
     kept = {day: changed for day, load in loads.items() if (changed := change(day, load)) is not None}
-    return Series(list(kept), {"temperature": [None] * len(kept), "load": list(kept.values())}, "load")
+    unknown = [None] * len(kept)
+    return History(POWER, list(kept), dict.fromkeys(SLOTS, unknown) | {"load": list(kept.values())})
 
 
 def on(*numbers, to):
@@ -69,8 +71,8 @@ def test_values_on_both_sides_of_a_gap_are_no_flat_line():
 def test_the_sample_series_has_no_fault_in_it():
     rows = sample_series()
     days = [date.fromisoformat(row["date"]) for row in rows]
-    columns = {name: [row[name] for row in rows] for name in ("temperature", "humidity", "rainfall", "load")}
-    assert {finding.kind for finding in look(Series(days, columns, "load"))} <= {"outlier"}
+    values = {slot: [row[slot] for row in rows] for slot in SLOTS}
+    assert {finding.kind for finding in look(History(POWER, days, values))} <= {"outlier"}
 
 
 def test_the_view_tells_what_the_callers_own_days_look_like(caller, somebody):

@@ -16,6 +16,7 @@ from books import HEADER, book
 from gateway import sheets, workbooks
 from gateway.columns import Column
 from gateway.errors import Problem, Unavailable
+from gateway.series import POWER
 
 GAS = (
     Column("temperature", frozenset(("temperature", "温度")), -90, 70),
@@ -57,7 +58,7 @@ def test_the_child_process_knows_no_secret_and_is_stopped_when_it_takes_too_much
     monkeypatch.setattr(workbooks, "CHILD", f"import sys; {greedy} sys.exit(sheets.run(*sys.argv[1:]))")
     (tmp_path / "x").write_bytes(b"")
     with (tmp_path / "x").open("r+b") as file, pytest.raises(Problem, match="too large"):
-        workbooks.read(file, 10)
+        workbooks.read(file, POWER, 10)
 
 
 def test_the_child_process_ends_as_its_caller_expects():
@@ -69,7 +70,7 @@ def test_the_child_process_ends_as_its_caller_expects():
 def test_reading_needs_no_library_of_numbers(tmp_path):
     (tmp_path / "x.xlsx").write_bytes(book())
     with (tmp_path / "x.xlsx").open("r+b") as file:
-        assert len(workbooks.read(file, 100).rows) == 20
+        assert len(workbooks.read(file, POWER, 100).rows) == 20
     code = workbooks.CHILD.partition("sys.exit")[0] + "print(sys.modules['numpy'], 'fastapi' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], cwd=workbooks.ROOT, capture_output=True, text=True, check=True)  # noqa: S603
     assert said.stdout.split() == ["None", "False"]
