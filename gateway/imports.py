@@ -129,7 +129,8 @@ def _chosen(settings: Settings, by_query: str | None, by_form: str | None) -> Se
     """The series that the query or the form names; both may, if they agree."""
     if by_query is not None and by_form not in (None, by_query):
         raise Problem(422, "series-twice", "The query names one series and the form another. Name it once.")
-    return find(settings.series, by_query or by_form or POWER.name)
+    name = by_form if by_query is None else by_query
+    return find(settings.series, POWER.name if name is None else name)
 
 
 def _real(file: UploadFile) -> BinaryIO:

@@ -1,7 +1,9 @@
 """The file that declares other series: what it may say, and what is said of one that does not do."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,15 @@ def test_the_example_declares_gas_and_water():
     assert known["gas"].names == ("date", "outdoor temperature", "consumption")
     assert known["water"].names == ("date", "temperature", "rain", "demand")
     assert (known["water"].slots["temperature"].low, known["water"].slots["rainfall"].high) == (-90, 500)
+
+
+def test_the_page_shows_the_gas_of_the_example_and_the_limits_of_the_model():
+    page = (ROOT / "docs" / "other-series.md").read_text()
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert tomllib.loads(shown)["gas"] == tomllib.loads(EXAMPLE.read_text())["gas"]
+    assert "from 0 to 1e12 for the target, from -90 to 70 °C, from 0 to 100 %, and from 0 to 3000 mm" in page
+    ends = {column.name: (column.low, column.high) for column in columns.POWER}
+    assert ends == {"temperature": (-90, 70), "humidity": (0, 100), "rainfall": (0, 3000), "load": (0, 1e12)}
 
 
 def test_a_series_is_found_by_its_name_and_where_there_is_none_all_are_named():
