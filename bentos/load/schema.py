@@ -59,6 +59,11 @@ Temperature = Annotated[Number, Field(ge=-90, le=70)]
 Humidity = Annotated[Number, Field(ge=0, le=100)]
 Rainfall = Annotated[Number, Field(ge=0, le=3000)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
+Unit = Annotated[str, Field(min_length=1, max_length=16)]
+Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, strict=True)]
+Month = Annotated[int, Field(ge=1, le=12, strict=True)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
+Subdivision = Annotated[str, Field(min_length=1, max_length=16)]
 
 
 class Strict(BaseModel):
@@ -89,19 +94,87 @@ def _refuse_twice(rows: Sequence[Weather]) -> None:
         raise refusal("days_twice", "These days stand more than once: {days}. Keep one row a day.", days=days)
 
 
+def days_of(year: int | None, month: int | None, origin: date) -> list[date]:
+    """Every local day of a month; where none is named, of the calendar month after ``origin``. Refuses half a name."""
+    if (year is None) != (month is None):
+        raise refusal("month_incomplete", "Give both year and month, or neither for the month after the last row.")
+    first = origin.replace(day=1) if year is None or month is None else date(year, month, 1)
+    if year is None:
+        first = (first + timedelta(days=32)).replace(day=1)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return [first + timedelta(days=i) for i in range((following - first).days)]
+
+
+def check_history(complete: int, measured: int, first: date, origin: date) -> None:
+    """Refuses too few ``complete`` days from the first to the origin, or too few that are ``measured``: above zero."""
+    if complete < MIN_DAYS:
+        raise refusal(
+            "history_too_short",
+            "{given} complete days are given; send at least {needed}.",
+            given=complete,
+            needed=MIN_DAYS,
+        )
+    span = (origin - first).days + 1
+    missing = span - measured
+    if missing > MAX_GAP_SHARE * span:
+        raise refusal(
+            "too_many_gaps",
+            "{missing} of {span} days between the first and the last row are missing or zero; "
+            "at most {share} % can be filled. Add the missing days or send a shorter, complete history.",
+            missing=missing,
+            span=span,
+            share=math.floor(100 * MAX_GAP_SHARE),
+        )
+
+
+def check_month(days: Sequence[date], begins: date, origin: date) -> None:
+    """Refuses a month that a history, measured from ``begins`` and complete until the origin, does not reach."""
+    first, last = days[0], days[-1]
+    if first < begins <= last:
+        raise refusal(
+            "month_begins_before",
+            "The month begins on {first} and the measured history on {begins}: the days between are unknown. "
+            "Add them or ask for the month after.",
+            first=first.isoformat(),
+            begins=begins.isoformat(),
+        )
+    if last <= origin:
+        raise refusal(
+            "month_known",
+            "The month ends on {last} and the history on {origin}: nothing is left to forecast. Ask for a later month.",
+            last=last.isoformat(),
+            origin=origin.isoformat(),
+        )
+    if (last - origin).days > MAX_LEAD_DAYS:
+        raise refusal(
+            "month_too_far",
+            "The month ends on {last}, more than {reach} days after the last complete day ({origin}). "
+            "Add newer rows or ask for an earlier month.",
+            last=last.isoformat(),
+            origin=origin.isoformat(),
+            reach=MAX_LEAD_DAYS,
+        )
+
+
+def check_region(country: str | None, subdivision: str | None) -> None:
+    """Refuses a part of no country."""
+    if subdivision and not country:
+        raise refusal("country_missing", "A subdivision needs its country; add one such as 'AU'.")
+
+
 class Question(Strict):
     """A daily history and the month to forecast; without year and month the calendar month after the origin."""
 
     series: Annotated[list[Reading], Field(min_length=1, max_length=MAX_ROWS)]
-    unit: Annotated[str, Field(min_length=1, max_length=16)] = "MW"
-    year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, strict=True)] | None = None
-    month: Annotated[int, Field(ge=1, le=12, strict=True)] | None = None
+    unit: Unit = "MW"
+    year: Year | None = None
+    month: Month | None = None
     model_type: ModelType = "Ensemble"
     weather: WeatherMode = "climatology"
     weather_ahead: Annotated[list[Weather], Field(max_length=MAX_LEAD_DAYS)] = []
     timezone: Timezone = "UTC"
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
-    subdivision: Annotated[str, Field(min_length=1, max_length=16)] | None = None
+    country: Country | None = None
+    subdivision: Subdivision | None = None
 
     _origin: date = PrivateAttr()
 
@@ -113,11 +186,7 @@ class Question(Strict):
     @property
     def days(self) -> list[date]:
         """Every local day of the month asked for."""
-        first = self.origin.replace(day=1) if self.year is None else date(self.year, self.month or 1, 1)
-        if self.year is None:
-            first = (first + timedelta(days=32)).replace(day=1)
-        following = (first + timedelta(days=32)).replace(day=1)
-        return [first + timedelta(days=i) for i in range((following - first).days)]
+        return days_of(self.year, self.month, self.origin)
 
     @model_validator(mode="after")
     def _in_order_and_enough(self) -> Self:
@@ -129,58 +198,12 @@ class Question(Strict):
         _refuse_twice(self.series)
         _refuse_twice(self.weather_ahead)
         complete = [reading.load for reading in self.series if reading.date <= origin]
-        if len(complete) < MIN_DAYS:
-            raise refusal(
-                "history_too_short",
-                "{given} complete days are given; send at least {needed}.",
-                given=len(complete),
-                needed=MIN_DAYS,
-            )
-        span = (origin - self.series[0].date).days + 1
-        missing = span - sum(load > 0 for load in complete)
-        if missing > MAX_GAP_SHARE * span:
-            raise refusal(
-                "too_many_gaps",
-                "{missing} of {span} days between the first and the last row are missing or zero; "
-                "at most {share} % can be filled. Add the missing days or send a shorter, complete history.",
-                missing=missing,
-                span=span,
-                share=math.floor(100 * MAX_GAP_SHARE),
-            )
+        check_history(len(complete), sum(load > 0 for load in complete), self.series[0].date, origin)
         return self
 
     @model_validator(mode="after")
     def _month_within_reach(self) -> Self:
-        if (self.year is None) != (self.month is None):
-            raise refusal("month_incomplete", "Give both year and month, or neither for the month after the last row.")
-        days, origin = self.days, self.origin
-        first, last = days[0], days[-1]
-        begins = next(reading.date for reading in self.series if reading.load > 0)
-        if first < begins <= last:
-            raise refusal(
-                "month_begins_before",
-                "The month begins on {first} and the measured history on {begins}: the days between are unknown. "
-                "Add them or ask for the month after.",
-                first=first.isoformat(),
-                begins=begins.isoformat(),
-            )
-        if last <= origin:
-            raise refusal(
-                "month_known",
-                "The month ends on {last} and the history on {origin}: nothing is left to forecast. "
-                "Ask for a later month.",
-                last=last.isoformat(),
-                origin=origin.isoformat(),
-            )
-        if (last - origin).days > MAX_LEAD_DAYS:
-            raise refusal(
-                "month_too_far",
-                "The month ends on {last}, more than {reach} days after the last complete day ({origin}). "
-                "Add newer rows or ask for an earlier month.",
-                last=last.isoformat(),
-                origin=origin.isoformat(),
-                reach=MAX_LEAD_DAYS,
-            )
+        check_month(self.days, next(reading.date for reading in self.series if reading.load > 0), self.origin)
         return self
 
     @model_validator(mode="after")
@@ -202,8 +225,7 @@ class Question(Strict):
                 "weather_unused",
                 "weather_ahead is given but the mode is climatology; set weather to 'forecast'.",
             )
-        if self.subdivision and not self.country:
-            raise refusal("country_missing", "A subdivision needs its country; add one such as 'AU'.")
+        check_region(self.country, self.subdivision)
         return self
 
 
