@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from gateway import (
     accounts,
+    archive,
     auth,
     catalogue,
     errors,
@@ -23,10 +24,12 @@ from gateway import (
     inference,
     keys,
     metrics,
+    models,
     openinference,
     readings,
     shortway,
     store,
+    submissions,
     workbooks,
 )
 from gateway.bodies import BodyLimit
@@ -54,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.rights = settings, rights
     app.state.workbooks = workbooks.Desk(settings.imports_at_once)
-    for room in (forecasts, imports, readings, catalogue, openinference):
+    for room in (submissions, archive, forecasts, imports, models, readings, catalogue, openinference):
         app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
     for room in (accounts, auth, health, keys, metrics):
         app.include_router(room.router)

@@ -27,6 +27,7 @@ READY_DEADLINE_MS = 2_000
 RETRY_AFTER_S = 2
 PIECE_BYTES = 64 * 1024
 
+GONE = "model-gone"
 BROKEN = (httpx.TransportError, aiohttp.ClientError)  # the transport lets some of aiohttp's own pass
 
 
@@ -67,10 +68,15 @@ Inference = Annotated[httpx.AsyncClient, Depends(_client)]
 DeadlineMs = Annotated[int, Depends(_deadline_ms)]
 
 
-async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int) -> Answer:
-    """The model's answer; what is neither an answer nor a refusal becomes 502."""
+async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int, model: str = "") -> Answer:
+    """The model's answer; what is neither an answer nor a refusal becomes 502.
+
+    ``model`` is the ``<name>/<version>`` of one that was fitted for a caller, 404 where it is gone; else the one that
+    is released answers.
+    """
     body = question.model_dump_json(exclude_none=True).encode()
-    outbound = outgoing(client, "POST", b"/forecast", [(b"content-type", b"application/json")], body)
+    target = f"/forecast/{model}" if model else "/forecast"
+    outbound = outgoing(client, "POST", target.encode(), [(b"content-type", b"application/json")], body)
     response, content = await exchange(client, outbound, deadline_ms)
     if response.status_code != 200:
         raise _refusal(response, content)
@@ -102,6 +108,16 @@ async def exchange(
         finally:
             await response.aclose()
     return response, body
+
+
+async def released(client: httpx.AsyncClient) -> str | None:
+    """The version of the released model that answers now; nothing where nobody says."""
+    try:
+        async with asyncio.timeout(READY_DEADLINE_MS / 1000):
+            versions = (await client.get("/v2/models/load")).json()["versions"]
+            return str(versions[-1])
+    except (TimeoutError, ValueError, LookupError, TypeError, *BROKEN):
+        return None
 
 
 async def ready(client: httpx.AsyncClient) -> bool:
@@ -168,6 +184,8 @@ def _refusal(response: httpx.Response, content: bytes) -> Problem:
         return Problem(504, "deadline-exceeded", detail)
     if response.status_code in (400, 422):
         return Problem(422, "refused-by-model", _reason(content))
+    if response.status_code == 404 and b'"no_model"' in content:
+        return Problem(404, GONE, "The model is not in the registry any more. Fit it again.")
     return garbled()
 
 

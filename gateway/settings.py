@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path(".forewatt")
+    models: Path | None = None
     # A secret because it may carry a password; without it the database lies in the data folder.
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
     inference_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:3000")
@@ -148,6 +149,16 @@ class Settings(BaseSettings):
     def results(self) -> Path:
         """Where answers are kept as CSV."""
         return self.data / "results"
+
+    @property
+    def registry(self) -> Path:
+        """Where models lie by name and version."""
+        return self.models or self.data / "models"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where histories lie that models were fitted on."""
+        return self.data / "snapshots"
 
 
 def _settings(request: Request) -> Settings:

@@ -132,12 +132,12 @@ class Reading:
             self.faults.append({"pointer": "/file", "sheet": sheet, "row": row, **place, **said})
 
 
-def write(rows: Iterable[Sequence[Any]], file: BinaryIO) -> None:
+def write(rows: Iterable[Sequence[Any]], file: BinaryIO, title: str = "readings") -> None:
     """A table of days as a workbook, row by row. Text is written as text: nothing becomes a formula."""
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(file, options)
     days = book.add_format({"num_format": "yyyy-mm-dd"})
-    sheet = book.add_worksheet("readings")
+    sheet = book.add_worksheet(title)
     sheet.set_column(0, 0, 12)
     for at, row in enumerate(rows):
         for place, value in enumerate(row):
@@ -180,7 +180,8 @@ def run(verb: str, *descriptors: str) -> int:
                 told.write(json.dumps(found).encode())
             case "write":
                 asked, told = files
-                write(json.load(asked), told)
+                wanted = json.load(asked)
+                write(wanted["rows"], told, wanted["title"])
             case "mark":
                 book, asked, told = files
                 mark(book, json.load(asked), told)

@@ -201,7 +201,7 @@ class Fit(Base):
     __tablename__ = "fits"
 
     owner: Mapped[str] = mapped_column(String(64), primary_key=True)
-    series: Mapped[str] = mapped_column(String(32), primary_key=True)
+    series: Mapped[str] = mapped_column(String(64), primary_key=True)  # and the region whose holidays count
     history_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     first: Mapped[date]

@@ -169,6 +169,16 @@ def retry(database: Engine, lease: Lease, code: str, detail: str) -> float | Non
     return wait_s
 
 
+def pass_on(database: Engine, lease: Lease, queue: Queue) -> None:
+    """To another queue, for those who work there; no try is counted. Raises ``LostError``."""
+    now = datetime.now(UTC)
+    passed = {"status": "PENDING", "queue": queue, "due_at": now, "changed_at": now, "stage": None, "left_s": None}
+    with store.transaction(database) as session:
+        if not _changed(session, _held(lease), **passed):
+            raise LostError
+        _step(session, lease.task, "PENDING", lease.attempt, f"passed on to {queue}")
+
+
 def cancel(database: Engine, owner: str, number: UUID) -> bool:
     """End a task before its time; whoever works on it hears it at his next beat. False where it has ended already."""
     with store.transaction(database) as session:

@@ -1,10 +1,14 @@
-"""The files that callers may name: found in the uploads folder only, read as rows that know their line."""
+"""The files that callers may name: found in their uploads folder only, read as rows that know their line.
+
+An account's folder lies in the one of those who have no account, under the account's id: nobody else gets in.
+"""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from uuid import UUID
 
 from gateway.errors import Fault, Problem
 
@@ -29,6 +33,14 @@ def read(folder: Path, named: str, limit_bytes: int) -> Table:
         raise _unusable("csv-unreadable", detail) from None
 
 
+def there(folder: Path, named: str) -> bool:
+    """Whether there is a file that a caller may name so."""
+    try:
+        return _inside(folder, named).is_file()
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
 def _content(folder: Path, named: str, limit_bytes: int) -> bytes:
     try:
         with _inside(folder, named).open("rb") as file:
@@ -51,7 +63,16 @@ def _inside(folder: Path, named: str) -> Path:
     found = folder.joinpath(*wanted.parts[2:]).resolve(strict=True)
     if not (found.is_relative_to(folder.resolve()) and found.is_file() and found.suffix.lower() == ".csv"):
         raise ValueError
+    if _is_of_an_account(found.relative_to(folder.resolve())):
+        raise ValueError
     return found
+
+
+def _is_of_an_account(path: Path) -> bool:
+    try:
+        return len(path.parts) > 1 and bool(UUID(path.parts[0]))
+    except ValueError:
+        return False
 
 
 def _table(text: str) -> Table:

@@ -109,9 +109,9 @@ def marked(file: BinaryIO, faults: Iterable[Fault]) -> bytes:
         return told.read()
 
 
-def written(rows: Sequence[Sequence[Any]]) -> bytes:
+def written(rows: Sequence[Sequence[Any]], title: str = "readings") -> bytes:
     """A header and rows, each with its day first, as a workbook."""
-    with _spooled(json.dumps(rows)) as asked, tempfile.TemporaryFile() as told:
+    with _spooled(json.dumps({"rows": rows, "title": title})) as asked, tempfile.TemporaryFile() as told:
         _run("write", asked, told)
         told.seek(0)
         return told.read()

@@ -63,7 +63,7 @@ Unit = Annotated[str, Field(min_length=1, max_length=16)]
 Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, strict=True)]
 Month = Annotated[int, Field(ge=1, le=12, strict=True)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
-Subdivision = Annotated[str, Field(min_length=1, max_length=16)]
+Subdivision = Annotated[str, Field(max_length=16, pattern=r"^\w[\w .,'()-]*$")]
 
 
 class Strict(BaseModel):

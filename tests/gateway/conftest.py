@@ -50,11 +50,12 @@ class FakeInference:
     answer: Response | None = None
     delay_s: float = 0
     ready: bool = True
+    fitted: bool = True  # whether it has the models that were fitted for callers
     url: str = ""
 
     def reset(self) -> None:
         self.seen.clear()
-        self.answer, self.delay_s, self.ready = None, 0, True
+        self.answer, self.delay_s, self.ready, self.fitted = None, 0, True, True
 
     async def respond(self, request: Request) -> Response:
         body = await request.body()
@@ -70,7 +71,17 @@ class FakeInference:
         if request.url.path == "/forecast":
             answer = answer_to(Question.model_validate_json(body))
             return Response(answer.model_dump_json(), media_type="application/json")
-        return JSONResponse({"name": "fake"})
+        if request.url.path.startswith("/forecast/"):
+            return self.respond_as_fitted(Question.model_validate_json(body), *request.url.path.split("/")[2:])
+        return JSONResponse({"name": "fake", "versions": ["1"]})
+
+    def respond_as_fitted(self, question: Question, name: str, version: str) -> Response:
+        if not self.fitted:
+            return JSONResponse({"status": 404, "code": "no_model", "detail": "There is no such model."}, 404)
+        answer = answer_to(question)
+        model = answer.model.model_copy(update={"name": name, "version": version, "cold_start": False})
+        said = answer.model_copy(update={"model": model}).model_dump_json()
+        return Response(said, media_type="application/json")
 
     def app(self) -> Starlette:
         return Starlette(routes=[Route("/{path:path}", self.respond, methods=["GET", "POST"])])
@@ -161,13 +172,18 @@ def run_gateway():
 
 
 @pytest.fixture(scope="session")
-def shared(upstream: FakeInference, tmp_path_factory) -> Iterator[str]:
+def shared_settings(upstream: FakeInference, tmp_path_factory) -> Settings:
+    return Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url)
+
+
+@pytest.fixture(scope="session")
+def shared(shared_settings: Settings) -> Iterator[str]:
     """A gateway of many owners: the header X-Owner says whose a request is."""
 
     def named(request: Request) -> str:
         return request.headers["x-owner"]
 
-    app = create_app(Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url))
+    app = create_app(shared_settings)
     app.dependency_overrides[owner] = named
     with running(app, ShortProtocol) as url:
         yield url

@@ -44,7 +44,7 @@ def upgrade() -> None:
     op.create_table(
         "fits",
         sa.Column("owner", sa.String(64), primary_key=True),
-        sa.Column("series", sa.String(32), primary_key=True),
+        sa.Column("series", sa.String(64), primary_key=True),
         sa.Column("history_hash", sa.String(64), primary_key=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("first", sa.Date(), nullable=False),

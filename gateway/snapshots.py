@@ -1,0 +1,82 @@
+"""An owner's history as a file that never changes: one row a day, named by its own hash, so that a fit and a forecast
+can be traced to exactly what they were made of."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, Row, select
+
+from bentos.load.schema import MAX_ROWS
+from gateway import measurements, store
+from gateway.errors import Problem
+from gateway.tables import Measurement
+
+# In this order, whatever order the columns have elsewhere: a hash stands for one way to write a history.
+COLUMNS = ("date", "load", "temperature", "humidity", "rainfall")
+
+Rows = list[dict[str, float | str]]  # by column; what is not known is not there
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The file ``<hash>.csv``, its first and last day, and how many rows it has."""
+
+    path: Path
+    first: date
+    last: date
+    days: int
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the file, 64 hex digits."""
+        return self.path.stem
+
+    def series(self) -> Rows:
+        """Its rows as a question has them."""
+        with self.path.open(encoding="ascii", newline="") as file:
+            return [
+                {name: cell if name == "date" else float(cell) for name, cell in row.items() if cell}
+                for row in csv.DictReader(file)
+            ]
+
+
+def take(folder: Path, database: Engine, owner: str, last: date) -> Snapshot:
+    """The owner's days until the last, as they stand now. Raises ``Problem`` 422 where there are none."""
+    found = _stored(database, owner, last)
+    if not found:
+        raise Problem(422, "no-history", "The days that were there are gone. Import them again.")
+    text = "".join([",".join(COLUMNS) + "\n", *map(_line, found)])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.csv"
+    store.write_whole(path, text)  # 0600; what is there already has the same content, or should have
+    return Snapshot(path, found[0][0], found[-1][0], len(found))
+
+
+def rows(database: Engine, owner: str) -> Rows:
+    """All of the owner's days as a question has them."""
+    named = [dict(zip(COLUMNS, row, strict=True)) for row in _stored(database, owner, None)]
+    return [
+        {name: str(value) if name == "date" else float(value) for name, value in row.items() if value is not None}
+        for row in named
+    ]
+
+
+def _stored(database: Engine, owner: str, last: date | None) -> Sequence[Row[Any]]:
+    """In order; no more than a question may have, which are the newest."""
+    values: list[Any] = [getattr(Measurement, name) for name in COLUMNS[1:]]
+    wanted = select(Measurement.day, *values).where(measurements.within(owner, None, last)).order_by(Measurement.day)
+    with store.transaction(database) as session:
+        return session.execute(wanted).all()[-MAX_ROWS:]
+
+
+def _line(row: Sequence[Any]) -> str:
+    """The day as ISO has it, numbers so that they are read back to the last bit, nothing where nothing is known."""
+    cells = ["" if value is None else repr(float(value) + 0.0) for value in row[1:]]  # + 0.0: there is one zero
+    return ",".join([row[0].isoformat(), *cells]) + "\n"

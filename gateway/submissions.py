@@ -1,0 +1,119 @@
+"""Ask for a month and do not wait: the task's id at once, its result when it is there."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import AliasChoices, BaseModel, Field
+from sqlalchemy import Engine, func, select
+
+from bentos.load.schema import MODEL_DAYS, Answer, ModelType
+from gateway import months, polling, store, tasks
+from gateway.bodies import JsonRoute
+from gateway.errors import Problem, documented
+from gateway.fits import Subject
+from gateway.forecasting import KIND
+from gateway.forecasts import HighDay, highest
+from gateway.months import Asked, Reach
+from gateway.owner import Owner
+from gateway.polling import Known
+from gateway.store import Database
+from gateway.tables import Fit, Forecast, Task
+from gateway.tasks import Queue, Status
+
+router = APIRouter(route_class=JsonRoute, tags=["forecasts"], responses=documented(422, 500, 503))
+
+RESULT, TASKS = "/api/forecast/result", "/api/v1/forecasts/tasks"
+_SUBMITTED: dict[int | str, dict[str, Any]] = {
+    202: {"headers": {"Location": {"schema": {"type": "string"}}, "Retry-After": {"schema": {"type": "integer"}}}},
+    **documented(400, 413, 415),
+}
+
+
+class AskedAsWritten(Asked):
+    """The same with the model that the document means where none is named."""
+
+    model_type: ModelType = Field("RandomForestRegressor", validation_alias=AliasChoices("model_type", "modelType"))
+
+
+class Submitted(BaseModel):
+    """The task that will answer."""
+
+    taskId: UUID  # noqa: N815 - the document's name
+    status: Status = "PENDING"
+
+
+class Failure(BaseModel):
+    """Why there is no result: a word for machines, and what is wrong and what to do."""
+
+    code: str
+    detail: str
+
+
+class Result(Submitted):
+    """How far the task is, in percent and estimated seconds; at its end the ten days of highest load and the month."""
+
+    progress: int
+    stage: str | None
+    left_s: float | None
+    result: list[HighDay] | None
+    month: Answer | None
+    error: Failure | None
+
+
+@router.post("/api/forecast/submit", status_code=202, responses=_SUBMITTED)
+def submit(asked: AskedAsWritten, owner: Owner, database: Database, request: Request, response: Response) -> Submitted:
+    """A month of your stored days, forecast by the model that was fitted on them, or that is fitted now."""
+    task = _submit(asked, owner, database, request)
+    response.headers.update({"Location": f"{RESULT}/{task.id}", "Retry-After": str(polling.SOON_S)})
+    return Submitted(taskId=task.id)
+
+
+@router.post(TASKS, status_code=202, responses=_SUBMITTED)
+def submit_task(asked: Asked, owner: Owner, database: Database, request: Request, response: Response) -> Submitted:
+    """The same, by the ensemble where no model is named."""
+    task = _submit(asked, owner, database, request)
+    response.headers.update({"Location": f"{TASKS}/{task.id}", "Retry-After": str(polling.SOON_S)})
+    return Submitted(taskId=task.id)
+
+
+@router.get(RESULT + "/{task_id}", response_model=Result, responses={**polling.DOCUMENTED, **documented(404)})
+@router.get(TASKS + "/{task_id}", response_model=Result, responses={**polling.DOCUMENTED, **documented(404)})
+def result(task_id: UUID, owner: Owner, database: Database, known: Known = None) -> Response:
+    """How a task stands. Ask again after Retry-After, with the ETag as If-None-Match."""
+    with store.transaction(database) as session:
+        task = session.scalar(select(Task).where(Task.id == task_id, Task.owner == owner, Task.kind == KIND))
+        if task is None:
+            raise Problem(404, "task-unknown", "There is no such task. Use the taskId that a submit answered.")
+        kept = session.scalar(select(Forecast.answer).where(Forecast.task_id == task_id))
+    month = Answer.model_validate(kept) if kept else None
+    said = {name: getattr(task, name) for name in ("status", "progress", "stage", "left_s", "error")}
+    shown = Result(taskId=task.id, result=highest(month) if month else None, month=month, **said)
+    ended = task.status in ("COMPLETED", "FAILED")
+    return polling.answer(shown, known, None if ended else polling.wait_s(task.left_s))
+
+
+def _submit(asked: Asked, owner: str, database: Engine, request: Request) -> Task:
+    """What can be refused is refused now; then the row is durable, and only then somebody is told."""
+    reach = months.reach(database, owner, asked)
+    first = reach.month[0]
+    told = asked.model_dump(exclude_none=True) | {"year": first.year, "month": first.month}
+    subject = Subject(owner, asked.country, asked.subdivision, asked.timezone)
+    task = tasks.submit(database, owner, KIND, told, _queue(database, subject, reach))
+    if broker := getattr(request.app.state, "broker", None):  # without one, a worker finds it at his next look
+        broker.tell(task)
+    return task
+
+
+def _queue(database: Engine, subject: Subject, reach: Reach) -> Queue:
+    """Where somebody should look for it. To hash the history would take too long here: a fit from the same day to the
+    same day is taken for the one that is wanted, and where days between were changed, whoever looks passes it on.
+    """
+    if reach.known.days < MODEL_DAYS:
+        return "forecasts"
+    same = (Fit.first == reach.known.first, Fit.last == reach.known.last)
+    wanted = select(func.count()).where(Fit.owner == subject.owner, Fit.series == subject.series, *same)
+    with store.transaction(database) as session:
+        return "forecasts" if session.scalar(wanted) else "training"
