@@ -37,7 +37,7 @@ from gateway import measurements, store
 from gateway.errors import Problem, refused
 from gateway.tables import Measurement
 
-NOTHING = "You have no days stored. Import a workbook at /api/data/import, or take the sample at /api/data/sample."
+NOTHING = "You have no days stored. Send a workbook to /api/data/import, or POST /api/data/sample for days to try with."
 
 
 class Asked(Strict):

@@ -56,8 +56,8 @@ def test_of_a_month_that_has_passed_only_what_was_known_before_it_counts(databas
 @pytest.mark.parametrize(
     ("owner", "month", "code", "words"),
     [
-        ("nobody", (None, None), "no-history", "Import"),
-        ("nobody", (2024, 5), "no-history", "Import"),
+        ("nobody", (None, None), "no-history", "import"),
+        ("nobody", (2024, 5), "no-history", "import"),
         ("short", (None, None), "history_too_short", "13"),
         ("patchy", (None, None), "too_many_gaps", "missing"),
         ("zero", (None, None), "too_many_gaps", "zero"),
