@@ -17,7 +17,7 @@ from gateway import store, workbooks
 from gateway.errors import Problem, documented
 from gateway.forecasts import HighDay, highest
 from gateway.owner import Owner
-from gateway.readings import MOST_PER_PAGE, Paged, PagedOrNot, Range
+from gateway.readings import MOST_PER_PAGE, Days, Pages, PagesOrAll
 from gateway.store import Database
 from gateway.tables import Forecast
 from gateway.workbooks import MEDIA_TYPE, Sheets
@@ -27,7 +27,20 @@ router = APIRouter(tags=["forecasts"], responses=documented(422, 500, 503))
 PATH = "/api/v1/forecasts"
 MOST_EXPORTED = 1000  # of a month each
 # Not called load: whoever imported the workbook again would take forecasts for measurements.
-COLUMNS = ("date", "forecast", "p10", "p90", "p_top10", "rank", "unit", "model_type", "model", "asked", "forecast_id")
+COLUMNS = (
+    "date",
+    "forecast",
+    "p10",
+    "p90",
+    "p_top10",
+    "rank",
+    "unit",
+    "model_type",
+    "model",
+    "asked",
+    "forecast_id",
+    "series",
+)
 _WORKBOOK: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}}}
 
 
@@ -39,6 +52,7 @@ class Kept(BaseModel):
     created_at: datetime
     year: int
     month: int
+    series: str
     modelType: str  # noqa: N815 - the document's name
     model_name: str
     model_version: str
@@ -65,8 +79,22 @@ class Page(BaseModel):
     total: int
 
 
+class Range(Days):
+    """Months that have a day in the range; of all series, where none is named."""
+
+    series: str | None = None
+
+
+class Paged(Pages, Range):
+    """A page of them."""
+
+
+class PagedOrNot(PagesOrAll, Range):
+    """A page of them, or all."""
+
+
 class Asked(Range):
-    """Forecasts of months that have a day in the range, and how many at once."""
+    """Forecasts of such months, and how many at once."""
 
     limit: int = Field(50, ge=1, le=MOST_PER_PAGE)
     after: UUID | None = Field(None, description="The last forecast of the page before.")
@@ -143,6 +171,7 @@ def _within(owner: str, asked: Range) -> ColumnElement[bool]:
     """Counted in months, since a forecast is of a whole one."""
     month = 12 * Forecast.year + Forecast.month
     conditions = [Forecast.owner == owner]
+    conditions += [Forecast.series == asked.series] if asked.series else []
     conditions += [month >= 12 * asked.start_date.year + asked.start_date.month] if asked.start_date else []
     conditions += [month <= 12 * asked.end_date.year + asked.end_date.month] if asked.end_date else []
     return and_(*conditions)
@@ -176,4 +205,4 @@ def _rows(kept: Forecast) -> Iterable[list[Any]]:
     asked, model = kept.created_at.isoformat(timespec="seconds"), f"{kept.model_name} {kept.model_version}"
     for day in answer.days:
         expected = [day.date.isoformat(), day.mean, day.p10, day.p90, day.p_top10, ranks.get(day.date)]
-        yield [*expected, answer.unit, kept.model_type, model, asked, str(kept.id)]
+        yield [*expected, answer.unit, kept.model_type, model, asked, str(kept.id), kept.series]

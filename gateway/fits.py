@@ -21,6 +21,8 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway import children, store
 from gateway.children import Run
+from gateway.months import Asked
+from gateway.series import POWER
 from gateway.settings import Settings
 from gateway.snapshots import Snapshot
 from gateway.tables import Fit
@@ -29,7 +31,6 @@ from gateway.tasks import TaskError
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "training", "load")
-POWER = "power"  # the one series that everybody has
 MOST = 95  # percent; the rest is for asking the model
 
 
@@ -38,14 +39,20 @@ class Subject:
     """What a line of models is of: an owner's series, and the region whose holidays count."""
 
     owner: str
+    name: str = POWER.name
     country: str | None = None
     subdivision: str | None = None
     timezone: str = "UTC"
 
+    @classmethod
+    def of(cls, owner: str, asked: Asked) -> Subject:
+        """What a month was asked for."""
+        return cls(owner, asked.series, asked.country, asked.subdivision, asked.timezone)
+
     @property
     def series(self) -> str:
         """The series and its region: who knows of other holidays is another model."""
-        return "/".join(part for part in (POWER, self.country, self.subdivision) if part)
+        return "/".join(part for part in (self.name, self.country, self.subdivision) if part)
 
     @property
     def model(self) -> str:

@@ -31,12 +31,13 @@ def work(run: Run, command: Sequence[str] = fits.COMMAND) -> tuple[dict[str, Any
     with _in_words_of_tasks():
         run.report(1, "snapshot", None)
         reach = months.reach(run.database, owner, asked)
-        snapshot = snapshots.take(run.settings.snapshots, run.database, owner, reach.known.last)
-        fit = _fit(run, Subject(owner, asked.country, asked.subdivision, asked.timezone), snapshot, command)
+        whose = owner, asked.series
+        snapshot = snapshots.take(run.settings.snapshots, run.database, whose, reach.known.last)
+        fit = _fit(run, Subject.of(owner, asked), snapshot, command)
         run.report(fits.MOST + 1, "asking", None)
         question = _question(asked, reach, snapshot)
         answer = _warned(_answer(run, question, fit), reach, fit)
-    row = forecasts.row(question, answer, owner)
+    row = forecasts.row(question, answer, *whose)
     row.task_id, row.history_hash = run.lease.task, snapshot.hash
     result = {
         "forecast": str(row.id),
@@ -64,7 +65,7 @@ def _fit(run: Run, subject: Subject, snapshot: Snapshot, command: Sequence[str])
 
 def _question(asked: Asked, reach: Reach, snapshot: Snapshot) -> Question:
     first = reach.month[0]
-    told = asked.model_dump(exclude_none=True) | {"year": first.year, "month": first.month}
+    told = asked.model_dump(exclude_none=True, exclude={"series"}) | {"year": first.year, "month": first.month}
     try:
         return Question.model_validate({"series": snapshot.series(), **told})
     except ValidationError as wrong:

@@ -19,6 +19,7 @@ from gateway.bodies import JsonRoute
 from gateway.errors import documented, refused
 from gateway.inference import DeadlineMs, Inference
 from gateway.owner import LOCAL, Owner
+from gateway.series import POWER
 from gateway.settings import Knobs, Settings
 from gateway.snapshots import Rows
 from gateway.store import Database
@@ -89,7 +90,7 @@ def highest(answer: Answer) -> list[HighDay]:
     return [HighDay(date=peak.date, load=peak.value) for peak in answer.top10]
 
 
-def row(question: Question, answer: Answer, owner: str) -> Forecast:
+def row(question: Question, answer: Answer, owner: str, series: str = POWER.name) -> Forecast:
     """An answer as it is kept."""
     month = question.days[0]
     return Forecast(
@@ -105,6 +106,7 @@ def row(question: Question, answer: Answer, owner: str) -> Forecast:
         month=month.month,
         answer=answer.model_dump(mode="json"),
         owner=owner,
+        series=series,
     )
 
 
@@ -120,7 +122,11 @@ def _question(asked: FileQuestion, owner: str, settings: Settings, database: Eng
 def _history(named: str, owner: str, settings: Settings, database: Engine) -> tuple[Rows, list[int] | None]:
     """Its rows, and where they come from a file the line of each."""
     folder = settings.uploads if owner == LOCAL else settings.uploads / owner
-    if named == STORED and not uploads.there(folder, named) and (stored := snapshots.rows(database, owner)):
+    if (
+        named == STORED
+        and not uploads.there(folder, named)
+        and (stored := snapshots.rows(database, (owner, POWER.name)))
+    ):
         return stored, None
     table = uploads.read(folder, named, settings.body_limit_bytes)
     return table.rows, table.lines

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
@@ -35,6 +35,7 @@ from bentos.load.schema import (
 )
 from gateway import measurements, store
 from gateway.errors import Problem, refused
+from gateway.series import POWER
 from gateway.tables import Measurement
 
 NOTHING = "You have no days stored. Send a workbook to /api/data/import, or POST /api/data/sample for days to try with."
@@ -46,7 +47,8 @@ class Asked(Strict):
     year: Year | None = None
     month: Month | None = None
     model_type: ModelType = Field("Ensemble", validation_alias=AliasChoices("model_type", "modelType"))
-    unit: Unit = "MW"
+    series: Annotated[str, Field(max_length=32)] = POWER.name
+    unit: Unit | None = None  # the series', where nothing is said
     timezone: Timezone = "UTC"
     country: Country | None = None
     subdivision: Subdivision | None = None
@@ -59,7 +61,7 @@ class Asked(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An owner's complete days until some day: how many, how many above zero, and from when to when."""
+    """The complete days of an owner's series until some day: how many, how many above zero, and from when to when."""
 
     days: int
     measured: int
@@ -81,15 +83,15 @@ def reach(database: Engine, owner: str, asked: Asked) -> Reach:
     """What a forecast of the month would be made of now. Raises ``Problem`` 422 where there can be none."""
     today = datetime.now(ZoneInfo(asked.timezone)).date()
     with store.transaction(database) as session, _refusals():
-        known = _span(session, owner, None)
+        known = _span(session, owner, asked.series, None)
         if known and known.last == today:  # which has not ended
-            known = _span(session, owner, today - timedelta(days=1))
+            known = _span(session, owner, asked.series, today - timedelta(days=1))
         if known is None:
             raise Problem(422, "no-history", NOTHING)
         month = days_of(asked.year, asked.month, known.last)
         passed = month[-1] <= known.last
         if passed:
-            known = _span(session, owner, month[0] - timedelta(days=1))
+            known = _span(session, owner, asked.series, month[0] - timedelta(days=1))
         if known is None:
             detail = f"No day from before {month[0]} is stored. Import earlier days or ask for a later month."
             raise Problem(422, "history-too-short", detail)
@@ -98,9 +100,9 @@ def reach(database: Engine, owner: str, asked: Asked) -> Reach:
     return Reach(month, known, passed)
 
 
-def _span(session: Session, owner: str, last: date | None) -> Span | None:
+def _span(session: Session, owner: str, series: str, last: date | None) -> Span | None:
     """Of no more rows than a question may have, the newest."""
-    wanted = select(Measurement.day, Measurement.load).where(measurements.within(owner, None, last))
+    wanted = select(Measurement.day, Measurement.load).where(measurements.within(owner, series, None, last))
     rows = wanted.order_by(Measurement.day.desc()).limit(MAX_ROWS).subquery()
     measured = case((rows.c.load > 0, rows.c.day))
     ends = func.count(), func.count(measured), func.min(rows.c.day), func.max(rows.c.day), func.min(measured)

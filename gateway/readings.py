@@ -24,12 +24,11 @@ router = APIRouter(tags=["measurements"], responses=documented(400, 422, 500, 50
 MOST_PER_PAGE = 500
 
 
-class Range(BaseModel):
-    """A series' days from the first to the last, both included; where one is not given, there is no end."""
+class Days(BaseModel):
+    """From the first to the last, both included; where one is not given, there is no end."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    series: str = Field(POWER.name, description="A name that GET /api/v1/series lists.")
     start_date: LocalDay | None = None
     end_date: LocalDay | None = None
 
@@ -40,18 +39,32 @@ class Range(BaseModel):
         return self
 
 
-class Paged(Range):
-    """A page of such days."""
+class Range(Days):
+    """A series' days."""
+
+    series: str = Field(POWER.name, description="A name that GET /api/v1/series lists.")
+
+
+class Pages(BaseModel):
+    """Which page of a list."""
 
     page: int = Field(1, ge=1, le=1_000_000)
     per_page: int = Field(50, ge=1, le=MOST_PER_PAGE)
 
 
-class PagedOrNot(Range):
-    """A page of such days, or all."""
+class PagesOrAll(BaseModel):
+    """Which page of a list, or all of it."""
 
     page: int | None = Field(None, ge=1, le=1_000_000)
     per_page: int | None = Field(None, ge=1, le=MOST_PER_PAGE)
+
+
+class Paged(Pages, Range):
+    """A page of such days."""
+
+
+class PagedOrNot(PagesOrAll, Range):
+    """A page of such days, or all."""
 
 
 class Confirmed(Range):

@@ -21,6 +21,7 @@ from gateway.tables import Measurement
 # In this order, whatever order the columns have elsewhere: a hash stands for one way to write a history.
 COLUMNS = ("date", "load", "temperature", "humidity", "rainfall")
 
+Whose = tuple[str, str]  # owner and series
 Rows = list[dict[str, float | str]]  # by column; what is not known is not there
 
 
@@ -47,9 +48,9 @@ class Snapshot:
             ]
 
 
-def take(folder: Path, database: Engine, owner: str, last: date) -> Snapshot:
-    """The owner's days until the last, as they stand now. Raises ``Problem`` 422 where there are none."""
-    found = _stored(database, owner, last)
+def take(folder: Path, database: Engine, whose: Whose, last: date) -> Snapshot:
+    """The days of an owner's series until the last, as they stand now. Raises ``Problem`` 422 where there are none."""
+    found = _stored(database, whose, last)
     if not found:
         raise Problem(422, "no-history", "The days that were there are gone. Import them again.")
     text = "".join([",".join(COLUMNS) + "\n", *map(_line, found)])
@@ -59,19 +60,19 @@ def take(folder: Path, database: Engine, owner: str, last: date) -> Snapshot:
     return Snapshot(path, found[0][0], found[-1][0], len(found))
 
 
-def rows(database: Engine, owner: str) -> Rows:
-    """All of the owner's days as a question has them."""
-    named = [dict(zip(COLUMNS, row, strict=True)) for row in _stored(database, owner, None)]
+def rows(database: Engine, whose: Whose) -> Rows:
+    """All of a series' days as a question has them."""
+    named = [dict(zip(COLUMNS, row, strict=True)) for row in _stored(database, whose, None)]
     return [
         {name: str(value) if name == "date" else float(value) for name, value in row.items() if value is not None}
         for row in named
     ]
 
 
-def _stored(database: Engine, owner: str, last: date | None) -> Sequence[Row[Any]]:
+def _stored(database: Engine, whose: Whose, last: date | None) -> Sequence[Row[Any]]:
     """In order; no more than a question may have, which are the newest."""
     values: list[Any] = [getattr(Measurement, name) for name in COLUMNS[1:]]
-    wanted = select(Measurement.day, *values).where(measurements.within(owner, None, last)).order_by(Measurement.day)
+    wanted = select(Measurement.day, *values).where(measurements.within(*whose, None, last)).order_by(Measurement.day)
     with store.transaction(database) as session:
         return session.execute(wanted).all()[-MAX_ROWS:]
 

@@ -19,6 +19,7 @@ from gateway.forecasts import HighDay, highest
 from gateway.months import Asked, Reach
 from gateway.owner import Owner
 from gateway.polling import Known
+from gateway.series import find
 from gateway.store import Database
 from gateway.tables import Fit, Forecast, Task
 from gateway.tasks import Queue, Status
@@ -97,11 +98,11 @@ def result(task_id: UUID, owner: Owner, database: Database, known: Known = None)
 
 def _submit(asked: Asked, owner: str, database: Engine, request: Request) -> Task:
     """What can be refused is refused now; then the row is durable, and only then somebody is told."""
+    series = find(request.app.state.settings.series, asked.series)
     reach = months.reach(database, owner, asked)
     first = reach.month[0]
-    told = asked.model_dump(exclude_none=True) | {"year": first.year, "month": first.month}
-    subject = Subject(owner, asked.country, asked.subdivision, asked.timezone)
-    task = tasks.submit(database, owner, KIND, told, _queue(database, subject, reach))
+    told = {"unit": series.unit, **asked.model_dump(exclude_none=True), "year": first.year, "month": first.month}
+    task = tasks.submit(database, owner, KIND, told, _queue(database, Subject.of(owner, asked), reach))
     if broker := getattr(request.app.state, "broker", None):  # without one, a worker finds it at his next look
         broker.tell(task)
     return task

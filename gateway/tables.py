@@ -52,6 +52,7 @@ class Forecast(Base):
     # A task answers once; a history is known by its hash, so that an answer can be traced to what it was made of.
     task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id"), unique=True)
     history_hash: Mapped[str | None] = mapped_column(String(64))
+    series: Mapped[str] = mapped_column(String(32), server_default="power")
 
 
 class User(Base):

@@ -21,7 +21,7 @@ from gateway.settings import Settings
 from gateway.tables import Fit
 from gateway.tasks import LostError, TaskError, TransientError
 
-ADA = Subject("ada", "AU", "VIC", "Australia/Melbourne")
+ADA = Subject("ada", "power", "AU", "VIC", "Australia/Melbourne")
 NOTES = "pathlib.Path(os.environ['FOREWATT_DATA'], 'notes').write_text(json.dumps({}))"
 
 
@@ -42,7 +42,7 @@ def database(settings):
 
 @pytest.fixture
 def snapshot(database, settings):
-    return snapshots.take(settings.snapshots, database, "ada", date(2024, 12, 31))
+    return snapshots.take(settings.snapshots, database, ("ada", "power"), date(2024, 12, 31))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_fit_is_heard_of_published_and_kept_with_its_card(run, snapshot, setti
     found = fits.find(run.database, ADA, snapshot.hash)
     assert (found.model_version, found.series, found.seconds) == (fit.model_version, "power/AU/VIC", fit.seconds)
     assert fits.find(run.database, Subject("ada"), snapshot.hash) is None
-    assert fits.find(run.database, Subject("bob", "AU", "VIC"), snapshot.hash) is None
+    assert fits.find(run.database, Subject("bob", "power", "AU", "VIC"), snapshot.hash) is None
     assert list((settings.data / "fits").iterdir()) == []
 
 

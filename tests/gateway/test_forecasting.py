@@ -184,7 +184,7 @@ def test_without_an_inference_server_the_task_waits_for_it(database, settings, i
 def test_days_that_were_deleted_meanwhile_are_a_failure_that_says_so(run, database):
     first = run()
     with store.transaction(database) as session:
-        measurements.drop(session, measurements.within("ada", None, None))
+        measurements.drop(session, measurements.within("ada", "power"))
     with pytest.raises(TaskError, match="Import") as raised:
         forecasting.work(first, NEVER)
     assert raised.value.code == "no-history"
@@ -212,5 +212,5 @@ def test_a_task_keeps_no_second_forecast(run, database):
 def test_the_snapshot_is_the_one_that_was_fitted_on(run, database):
     result, _ = done(run())
     fit = fits.find(database, Subject("ada"), result["history_hash"])
-    taken = snapshots.take(run().settings.snapshots, database, "ada", fit.last)
+    taken = snapshots.take(run().settings.snapshots, database, ("ada", "power"), fit.last)
     assert (taken.hash, taken.first, taken.last) == (fit.history_hash, fit.first, fit.last)

@@ -25,7 +25,7 @@ def database(shared_settings, shared):
 
 def fit(client, n, **more):
     """The n-th fit of a client."""
-    subject = Subject(client.headers["x-owner"], more.pop("country", None))
+    subject = Subject(client.headers["x-owner"], country=more.pop("country", None))
     made = {
         "owner": subject.owner, "series": subject.series, "history_hash": f"{n:064x}",
         "created_at": datetime(2026, 11, 22, 8, 0, n, tzinfo=UTC), "first": date(2024, 1, 1),

@@ -99,7 +99,7 @@ def test_what_is_refused_here_is_what_a_question_of_the_same_days_refuses(databa
         reach = None
     first = date(year, month, 1)
     after = (first + timedelta(days=32)).replace(day=1)
-    rows = snapshots.rows(database, owner)
+    rows = snapshots.rows(database, (owner, "power"))
     before = (
         [row for row in rows if row["date"] < first.isoformat()]
         if rows[-1]["date"] >= str(after - timedelta(1))

@@ -13,6 +13,7 @@ NAMES = {"pk": "%(table_name)s_pkey"}  # so SQLite's, which has none either, can
 def upgrade() -> None:
     """A day is an owner's once in each series."""
     op.add_column("imports", _series())
+    op.add_column("forecasts", _series())
     with op.batch_alter_table("power_data", naming_convention=NAMES) as days:
         days.add_column(_series())
         days.drop_constraint(KEY, type_="primary")
@@ -21,13 +22,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Power alone stays."""
-    for table in ("power_data", "imports"):
+    for table in ("power_data", "imports", "forecasts"):
         rows = sa.table(table, sa.column("series"))
         op.execute(rows.delete().where(rows.c.series != "power"))
     with op.batch_alter_table("power_data", naming_convention=NAMES) as days:
         days.drop_constraint(KEY, type_="primary")
         days.create_primary_key(KEY, ["owner", "date"])
         days.drop_column("series")
+    op.drop_column("forecasts", "series")
     op.drop_column("imports", "series")  # in place: days refer to imports, which must not go away for a moment
 
 
