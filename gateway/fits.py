@@ -84,7 +84,7 @@ def make(run: Run, subject: Subject, snapshot: Snapshot, command: Sequence[str] 
         card=written,
         seconds=time.monotonic() - began,
         model_version=outcome.version,
-        kept=outcome.kept and outcome.version is not None,
+        kept=outcome.version is not None,  # what is in the registry can be asked, whether it is the current one or not
         reason=outcome.reason and outcome.reason[:255],
         scores=outcome.scores,
     )
@@ -107,7 +107,7 @@ def current(settings: Settings, model: str) -> str | None:
 
 
 class _Outcome(BaseModel):
-    """The child's last line."""
+    """The child's last line; ``version`` is in the registry unless null, ``kept`` where it became the current one."""
 
     kept: bool
     version: str | None = None

@@ -96,9 +96,10 @@ def _warned(answer: Answer, reach: Reach, fit: Fit | None) -> Answer:
         said.append(
             f"Days after {reach.known.last} are stored and were left out: this is what was known before the month."
         )
-    if fit and not fit.kept:
-        why = (fit.reason or "it did not pass its gate").rstrip(".")
-        said.append(f"The model fitted on your days was not kept ({why}); the released model answers.")
+    if fit and (fit.reason or not fit.kept):
+        why = (fit.reason or "no reason was given").rstrip(".")
+        became = "answers, but is not the current one" if fit.kept else "was not kept, and the released one answers"
+        said.append(f"The model fitted on these days {became}: {why}.")
     return answer.model_copy(update={"warnings": [*said, *answer.warnings]})
 
 

@@ -38,8 +38,8 @@ class Fitted(BaseModel):
     last: date
     created_at: datetime
     seconds: float
-    kept: bool
-    reason: str | None = Field(description="Why it was not kept: then the released model answers.")
+    kept: bool = Field(description="Whether it is good enough to be asked; else the released model answers.")
+    reason: str | None = Field(description="Why it was not kept, or why it is not the current one.")
     scores: dict[str, Any]
     current: bool = Field(False, description="The newest that was no worse than the one before.")
 

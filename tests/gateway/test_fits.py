@@ -131,6 +131,7 @@ def test_a_fit_that_was_not_kept_is_remembered_with_the_reason_and_without_what_
         ("os.kill(os.getpid(), signal.SIGKILL)", TransientError, "Killed"),
         ("os._exit(0)", TaskError, "Submit again"),
         ("say(kept=True, version=None); os._exit(0)", None, None),
+        ("say(kept=False, version='20240501-0123456789abcdef'); os._exit(0)", None, None),
         ("say(kept='perhaps'); os._exit(0)", TaskError, "Submit again"),
         ("print('no JSON'); print('[1]'); print('{\"progress\": null}')", None, None),
     ],

@@ -118,8 +118,15 @@ def test_where_a_fit_was_not_kept_the_released_model_answers_and_says_why(run, i
     result, kept = done(run(), command)
     assert questions(inference)[0][0] == "/forecast"
     assert result["model_name"] == "load"
-    assert "was not kept (no better than naive)" in kept.answer["warnings"][0]
-    assert "was not kept" in done(run(), NEVER)[1].answer["warnings"][0]
+    assert kept.answer["warnings"][0].endswith("was not kept, and the released one answers: no better than naive.")
+    assert "the released one answers" in done(run(), NEVER)[1].answer["warnings"][0]
+
+
+def test_a_model_no_better_than_the_one_before_answers_for_its_own_history_and_says_so(run, inference):
+    command = program(kept=False, reason="worse than 20240401-0123456789abcdef")
+    result, kept = done(run(), command)
+    assert questions(inference)[0][0] == f"/forecast/{result['model_name']}/{result['model_version']}"
+    assert "answers, but is not the current one: worse than 20240401" in kept.answer["warnings"][0]
 
 
 def test_a_history_too_short_for_any_model_is_not_fitted_on(run, inference, database):
@@ -185,7 +192,7 @@ def test_days_that_were_deleted_meanwhile_are_a_failure_that_says_so(run, databa
     first = run()
     with store.transaction(database) as session:
         measurements.drop(session, measurements.within("ada", "power"))
-    with pytest.raises(TaskError, match="Import") as raised:
+    with pytest.raises(TaskError, match="import") as raised:
         forecasting.work(first, NEVER)
     assert raised.value.code == "no-history"
 
