@@ -91,15 +91,20 @@ class Desk:
 
 @asynccontextmanager
 async def opened(settings: Settings, database: Engine, rights: Rights) -> AsyncIterator[Desk]:
-    """For as long as the gateway runs; the first start makes the admin, where a password for it is set."""
+    """For as long as the gateway runs."""
     signer = await asyncio.to_thread(tokens.signer, settings)
-    await asyncio.to_thread(_make_admin, database, settings.word("admin_password"))
     rights.open(database, signer)
     desk = Desk(database, Hasher(), Attempts(), signer, rights)
     try:
         yield desk
     finally:
         desk.hasher.close()
+
+
+def make_admin(database: Engine, password: str | None) -> None:
+    """The account of the first, at the first start with a password for it."""
+    if password is not None and _named(database, ADMIN) is None:
+        _add(database, _user(ADMIN, "", passwords.hashed(password), ADMIN), None, None)
 
 
 def _desk(request: Request) -> Desk:
@@ -247,8 +252,3 @@ def _revoke(database: Engine, caller: Identity, action: str, address: str) -> bo
     except IntegrityError:
         return False
     return True
-
-
-def _make_admin(database: Engine, password: str | None) -> None:
-    if password is not None and _named(database, ADMIN) is None:
-        _add(database, _user(ADMIN, "", passwords.hashed(password), ADMIN), None, None)

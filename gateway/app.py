@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -70,15 +69,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     settings: Settings = app.state.settings
     for folder in (settings.data, settings.uploads, settings.results):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    app.state.database = store.connect(settings.database)
-    await asyncio.to_thread(store.migrate, app.state.database)
+    app.state.database = database = store.connect(settings.database, settings.database_connections)
+
+    def prepare() -> None:  # what must be so before anybody asks the database
+        store.migrate(database)
+        accounts.make_admin(database, settings.word("admin_password"))
+
     if settings.inference_socket and not settings.socket:
         log.warning("FOREWATT_INFERENCE_SOCKET is too long for the system; FOREWATT_INFERENCE_URL is used instead.")
     async with (
-        accounts.opened(settings, app.state.database, app.state.rights) as app.state.accounts,
+        store.prepared(prepare) as app.state.prepared,
+        accounts.opened(settings, database, app.state.rights) as app.state.accounts,
         inference.connect(settings) as app.state.inference,
         shortway.opened(settings, app.state.rights) as way,
     ):
         yield {shortway.STATE: way}
-    app.state.database.dispose()
+    database.dispose()
     ACCESS.flush()

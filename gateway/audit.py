@@ -40,15 +40,19 @@ def append(
 
 def broken_at(database: Engine) -> int | None:
     """The number of the first entry that is not what was written, or that is missing; nothing where all hold."""
+    head = select(AuditHead.number, AuditHead.hash)
     with store.transaction(database) as session:
+        end = session.execute(head).one_or_none()  # first: others may append meanwhile
         before, number = START, 0
+        reached = end == (number, before)
         for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=1000)):
             number += 1
             if entry.number != number or entry.hash != _seal(before, entry):
                 return number
             before = entry.hash
-        end = session.execute(select(AuditHead.number, AuditHead.hash)).one_or_none()
-        return None if end is not None and tuple(end) == (number, before) else number + 1
+            reached = reached or end == (number, before)
+        last = session.scalar(select(AuditHead.number)) or 0
+        return None if reached and number <= last else number + 1
 
 
 def _seal(before: str, entry: AuditEntry) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
@@ -18,6 +19,12 @@ MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 50
 MODEL = (("model_type",), ("modelType",))
 MAX_TEXT = 300  # of the caller's own words that come back
+
+STORAGE: dict[int | None, Literal["full", "read-only"]] = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EROFS: "read-only",
+}
 
 # What to do when the framework itself refuses.
 REMEDIES = {
@@ -93,6 +100,13 @@ class Unavailable(Problem):
         self.headers = {"Retry-After": str(retry_after_s)}
 
 
+def storage(why: Literal["full", "read-only"]) -> Unavailable:
+    """503: nothing can be written, while what is there can still be read."""
+    said = "has no room left" if why == "full" else "takes no changes"
+    detail = f"Nothing was stored: the storage of this system {said}. Tell whoever runs it."
+    return Unavailable(f"storage-{why}", detail, retry_after_s=60)
+
+
 class QuotaExceeded(Problem):
     """429: more often than ``policy`` allows, which is so many times in so many seconds."""
 
@@ -131,6 +145,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_from_http)
     app.exception_handler(RequestValidationError)(_from_validation)
     app.exception_handler(ClientDisconnect)(_from_disconnect)
+    app.exception_handler(OSError)(_from_system)
     app.exception_handler(Exception)(_from_crash)
 
 
@@ -171,6 +186,8 @@ def _short(text: str, limit: int = MAX_TEXT) -> str:
 async def _from_http(request: Request, error: HTTPException) -> JSONResponse:
     if isinstance(error, Problem):
         return error.response(request.url.path)
+    if isinstance(error.__cause__, OSError) and error.__cause__.errno in STORAGE:  # while an upload was put aside
+        return await _from_system(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "-")
     problem = Problem(status, code, REMEDIES.get(status, "Correct the request and send it again."))
@@ -185,6 +202,12 @@ async def _from_validation(request: Request, error: RequestValidationError) -> J
 async def _from_disconnect(request: Request, _: ClientDisconnect) -> JSONResponse:
     cut = Problem(400, "body-cut-off", "The connection closed before the body ended. Send it again.")
     return cut.response(request.url.path)
+
+
+async def _from_system(request: Request, error: OSError) -> JSONResponse:
+    if error.errno not in STORAGE:
+        raise error  # a crash like any other
+    return storage(STORAGE[error.errno]).response(request.url.path)
 
 
 async def _from_crash(request: Request, _: Exception) -> JSONResponse:

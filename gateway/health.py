@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from gateway import inference, store
 from gateway.errors import Fault, Unavailable, documented
 from gateway.inference import Inference
-from gateway.store import Database
+from gateway.store import Database, Prepared
 
 router = APIRouter(tags=["operation"])
 
@@ -28,11 +28,11 @@ async def live() -> State:
 
 
 @router.get("/readyz", responses=documented(503))
-async def ready(client: Inference, database: Database) -> State:
-    """The inference server and the database answer too."""
-    able = await asyncio.gather(inference.ready(client), asyncio.to_thread(store.reachable, database))
-    parts = zip(("inference server", "database"), able, strict=True)
-    missing = [part for part, answers in parts if not answers]
+async def ready(client: Inference, database: Database, prepared: Prepared) -> State:
+    """The inference server and the database answer too, and the database has the tables of this version."""
+    model, rows = await asyncio.gather(inference.ready(client), asyncio.to_thread(store.reachable, database))
+    able = {"inference server": model, "database": rows and prepared.is_set()}
+    missing = [part for part, answers in able.items() if not answers]
     if missing:
         faults = [Fault(code="not-ready", message=f"The {part} does not answer.") for part in missing]
         raise Unavailable("not-ready", f"Not ready: {' and '.join(missing)}.", faults)

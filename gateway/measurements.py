@@ -73,6 +73,7 @@ def stored_days(database: Engine, made: Import, lines: Sequence[Line]) -> set[da
         return set(session.scalars(select(Measurement.day).where(within(made.owner, made.series, first, last))))
 
 
+@store.retried
 def keep(database: Engine, kept: Import, days: dict[date, list[float | None]]) -> None:
     """An import and its days, together or not at all; a day that is stored is replaced. 409 where two came at once."""
     try:

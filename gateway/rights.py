@@ -8,16 +8,16 @@ import hmac
 import math
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Engine, exists, select, update
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from gateway import store
+from gateway.errors import Unavailable
 from gateway.messages import KEY_HEADERS
 from gateway.settings import Settings
 from gateway.tables import Key, RevokedToken, User
@@ -144,11 +144,8 @@ def _by_key(database: Engine, credential: bytes) -> Identity | None:
 
 
 def _note_use(database: Engine, key: UUID, now: datetime) -> None:
-    try:
-        with Session(database) as session, session.begin():
-            session.execute(update(Key).where(Key.id == key).values(last_used_at=now))
-    except OperationalError:
-        pass  # nobody is refused because it could not be noted
+    with suppress(Unavailable), store.transaction(database) as session:  # nobody is refused where this cannot be noted
+        session.execute(update(Key).where(Key.id == key).values(last_used_at=now))
 
 
 def _role(stored: str) -> Role:

@@ -11,8 +11,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from pydantic import AfterValidator, AnyHttpUrl, Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+
+from gateway import dialects
 
 from gateway.series import Series, declared
 
@@ -24,10 +24,7 @@ MAX_DEADLINE_MS = 60_000  # longer than this is a task, not a request
 
 
 def _database_url(url: SecretStr) -> SecretStr:
-    try:
-        make_url(url.get_secret_value())
-    except ArgumentError:
-        raise ValueError("write a database URL such as sqlite:////srv/forewatt/forewatt.db") from None
+    dialects.read_url(url.get_secret_value())
     return url
 
 
@@ -49,7 +46,12 @@ def _password(password: SecretStr) -> SecretStr:
     return password
 
 
-WORDS = {"api_key": _api_key, "secret": _secret, "admin_password": _password}  # those that may lie in a file
+WORDS = {
+    "api_key": _api_key,
+    "secret": _secret,
+    "admin_password": _password,
+    "database_url": _database_url,
+}  # those that may lie in a file
 
 
 class Settings(BaseSettings):
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     models: Path | None = None
     # A secret because it may carry a password; without it the database lies in the data folder.
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
+    database_url_file: FilePath | None = None
+    database_connections: int = Field(default=dialects.CONNECTIONS, ge=1, le=1024)
     inference_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:3000")
     inference_socket: Path | None = None  # the same server's, where it is on this host
     host: str = "127.0.0.1"
@@ -84,7 +88,7 @@ class Settings(BaseSettings):
     imports_at_once: int = Field(default=1, ge=1, le=64)
     series_file: FilePath | None = None
 
-    @field_validator("api_key_file", "secret_file", "admin_password_file")
+    @field_validator("api_key_file", "secret_file", "admin_password_file", "database_url_file")
     @classmethod
     def _has_the_word(cls, path: Path | None, others: ValidationInfo) -> Path | None:
         if path is not None:
@@ -131,9 +135,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The URL of the database, with its password."""
-        if self.database_url is None:
-            return f"sqlite:///{self.data / 'forewatt.db'}"
-        return self.database_url.get_secret_value()
+        return self.word("database_url") or f"sqlite:///{self.data / 'forewatt.db'}"
 
     @cached_property
     def series(self) -> dict[str, Series]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, Engine, Update, and_, case, func, or_, select, update
+from sqlalchemy import CursorResult, Engine, Update, func, select, update
 from sqlalchemy.orm import Session
 
 from gateway import store
@@ -102,22 +102,16 @@ def due(database: Engine, queues: Sequence[Queue], most: int) -> list[tuple[UUID
 def claim(database: Engine, number: UUID) -> Lease | None:
     """The next attempt at a task, for one of those who ask; nothing where none is due."""
     now = datetime.now(UTC)
-    lost = and_(Task.status == "RUNNING", Task.due_at <= now)
-    waiting = and_(Task.status == "PENDING", Task.due_at <= now)
+    ripe = update(Task).where(Task.id == number, Task.due_at <= now)
+    lost, waiting = ripe.where(Task.status == "RUNNING"), ripe.where(Task.status == "PENDING")
+    ends = now + timedelta(seconds=LEASE_S)
+    values = {"status": "RUNNING", "attempt": Task.attempt + 1, "due_at": ends, "changed_at": now}
     with store.transaction(database) as session:
-        if _changed(
-            session, update(Task).where(Task.id == number, lost, Task.losses >= MOST_LOSSES), **_failed("lost", DEADLY)
-        ):
+        if _changed(session, lost.where(Task.losses >= MOST_LOSSES), **_failed("lost", DEADLY)):
             _step(session, number, "FAILED", session.get_one(Task, number).attempt, "lost")
             return None
-        values = {
-            "status": "RUNNING",
-            "attempt": Task.attempt + 1,
-            "losses": Task.losses + case((lost, 1), else_=0),
-            "due_at": now + timedelta(seconds=LEASE_S),
-            "changed_at": now,
-        }
-        if not _changed(session, update(Task).where(Task.id == number, or_(waiting, lost)), **values):
+        # Two statements: MySQL's SET sees what it has set before, so that one could not tell the two apart.
+        if not _changed(session, lost, losses=Task.losses + 1, **values) and not _changed(session, waiting, **values):
             return None
         task = session.get_one(Task, number)
         _step(session, number, "RUNNING", task.attempt)

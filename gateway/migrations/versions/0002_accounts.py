@@ -1,7 +1,12 @@
 """Accounts: users, their keys, tokens that were given back, and the audit log with the end of its chain."""
 
+import logging
+
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.exc import DBAPIError
+
+log = logging.getLogger(__name__)
 
 revision = "0002"
 down_revision = "0001"
@@ -27,12 +32,37 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(64), nullable=False),
     )
     op.bulk_insert(head, [{"id": 1, "number": 0, "hash": "0" * 64}])
-    if op.get_bind().dialect.name == "sqlite":
-        for change in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER audit_log_{change.lower()} BEFORE {change} ON audit_log "
-                "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-            )
+    _append_only(op.get_bind().dialect.name)
+
+
+def _append_only(dialect: str) -> None:
+    refused = "'the audit log is append-only'"
+    for change in ("UPDATE", "DELETE"):
+        begun = f"CREATE TRIGGER audit_log_{change.lower()} BEFORE {change} ON audit_log "
+        match dialect:
+            case "sqlite":
+                op.execute(f"{begun}BEGIN SELECT RAISE(ABORT, {refused}); END")
+            case "mysql":
+                _where_allowed(f"{begun}FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = {refused}")
+    if dialect == "postgresql":
+        op.execute(
+            "CREATE FUNCTION audit_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION {refused} USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log "
+            "EXECUTE FUNCTION audit_log_refuse()"
+        )
+
+
+def _where_allowed(trigger: str) -> None:
+    """MySQL with a binary log lets only administrators make triggers; the log's chain tells of changes without them."""
+    try:
+        op.execute(trigger)
+    except DBAPIError as wrong:
+        if wrong.orig is None or wrong.orig.args[0] not in {1142, 1227, 1419}:
+            raise
+        log.warning("Without a trigger, the audit log can be changed by whoever may write there: %s", wrong.orig)
 
 
 def _people() -> None:
@@ -73,3 +103,5 @@ def downgrade() -> None:
     """Drop them with what they hold."""
     for table in ("audit_head", "audit_log", "revoked_tokens", "api_keys", "users"):
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_log_refuse()")
