@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -45,12 +46,14 @@ def broken_at(database: Engine) -> int | None:
         end = session.execute(head).one_or_none()  # first: others may append meanwhile
         before, number = START, 0
         reached = end == (number, before)
-        for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=1000)):
-            number += 1
-            if entry.number != number or entry.hash != _seal(before, entry):
-                return number
-            before = entry.hash
-            reached = reached or end == (number, before)
+        in_order = select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=1000)
+        with closing(session.scalars(in_order)) as entries:
+            for entry in entries:
+                number += 1
+                if entry.number != number or entry.hash != _seal(before, entry):
+                    return number
+                before = entry.hash
+                reached = reached or end == (number, before)
         last = session.scalar(select(AuditHead.number)) or 0
         return None if reached and number <= last else number + 1
 

@@ -26,7 +26,7 @@ REST_S = 1.0  # how long nobody tries after one could not connect
 IDLE_S = 300  # a connection that lay longer is not used again: firewalls forget it
 CONNECTIONS = 16
 
-# MariaDB is spoken to as MySQL, so that ids are stored alike and a dump of one can be read by the other.
+# MariaDB is spoken to as MySQL and stores ids as it does: a dump of one, or of an older one, can be read by the other.
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
     "postgresql": "postgresql+psycopg",
@@ -123,7 +123,10 @@ def _made(url: URL, hurry: dict[str, int], **options: Any) -> Engine:  # noqa: A
         return create_engine(url, **options)
     waits = {"connect_timeout": CONNECT_S, **(ALIVE if url.get_backend_name() == "postgresql" else {}), **hurry}
     ours = {word: limit for word, limit in waits.items() if word not in url.query}
-    return create_engine(url, connect_args=ours, isolation_level="READ COMMITTED", **options)
+    made = create_engine(url, connect_args=ours, isolation_level="READ COMMITTED", **options)
+    if made.dialect.name == "mysql":  # SQLAlchemy would take MariaDB's own type from 10.7 on
+        event.listen(made, "connect", lambda *_: setattr(made.dialect, "supports_native_uuid", False))
+    return made
 
 
 class _Patient(psycopg.Connection[Any]):

@@ -50,11 +50,11 @@ class Server:
 
     def start(self) -> None:
         """Starts it, or starts it again, and waits until it answers."""
-        log = (self.folder / "log").open("ab")
         env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
-        self.process = subprocess.Popen(  # noqa: S603
-            self.command, stdout=log, stderr=log, env=env, cwd=self.folder, **unprivileged()
-        )
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                self.command, stdout=log, stderr=log, env=env, cwd=self.folder, **unprivileged()
+            )
         end = time.monotonic() + PATIENCE_S
         while not self.answers():
             said = (self.folder / "log").read_text(errors="replace")

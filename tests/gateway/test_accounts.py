@@ -24,8 +24,9 @@ SECRET = "s" * 32
 
 
 @pytest.fixture(scope="module")
-def settings(upstream, tmp_path_factory):
-    return Settings(data=tmp_path_factory.mktemp("people"), inference_url=upstream.url, anonymous=False)
+def settings(upstream, tmp_path_factory, database_url):
+    knobs = {"data": tmp_path_factory.mktemp("people"), "database_url": database_url, "inference_url": upstream.url}
+    return Settings(**knobs, anonymous=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Long work: claimed by one, fenced when its lease has gone, tried again, and ended once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,14 +8,6 @@ from sqlalchemy import select, update
 
 from gateway import store, tasks
 from gateway.tables import Task
-
-
-@pytest.fixture
-def database(tmp_path):
-    engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
-    store.migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -43,6 +36,15 @@ def test_a_task_is_claimed_by_one_of_two(database, task):
     assert tasks.claim(database, task.id).attempt == 1
     assert tasks.claim(database, task.id) is None
     assert tasks.due(database, ["forecasts"], 10) == []
+
+
+def test_of_many_who_claim_at_once_one_gets_each_task(database):
+    waiting = [tasks.submit(database, "ada", "forecast", {}, "forecasts").id for _ in range(5)]
+    with ThreadPoolExecutor(8) as many:
+        leases = list(many.map(lambda number: tasks.claim(database, number), waiting * 8))
+    got = [lease for lease in leases if lease is not None]
+    assert sorted(lease.task for lease in got) == sorted(waiting)
+    assert {lease.attempt for lease in got} == {1}
 
 
 def test_a_lease_that_ended_goes_to_another_and_the_first_can_change_nothing(database, task):
