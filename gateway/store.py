@@ -76,7 +76,7 @@ def retried(work: Callable[P, T]) -> Callable[P, T]:
 async def prepared(prepare: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
     """Does what has to be done before anybody asks the database: now, or as soon as it answers.
 
-    The event says when that was. What is wrong with the program, and not with the database, is raised at once.
+    The event says when that was. What no waiting can heal, such as the tables of a later version, is raised at once.
     """
     done, tried = asyncio.Event(), asyncio.Event()
     trying = asyncio.create_task(_sooner_or_later(prepare, done, tried))
@@ -148,8 +148,8 @@ async def _sooner_or_later(prepare: Callable[[], None], done: asyncio.Event, tri
             done.set()
         except Problem as why:
             log.error("The database is not ready: %s", why.detail)
-        except Exception:
-            log.exception("The tables of the database cannot be brought to this version.")
+        except Exception as wrong:
+            log.error("The tables of the database cannot be brought to this version: %s", wrong)
             raise
         tried.set()
         if not done.is_set():

@@ -1,4 +1,4 @@
-"""PostgreSQL and MariaDB as processes of their own: on free ports of this host, with folders of their own, no rights."""
+"""PostgreSQL and MariaDB as processes of their own: free ports of this host, folders of their own, no rights."""
 
 import os
 import pwd
@@ -76,7 +76,7 @@ class Server:
     def answers(self) -> bool:
         try:
             self.does("SELECT 1")
-        except Exception:  # noqa: BLE001 - whatever it says, it is not there yet
+        except Exception:  # whatever it says, it is not there yet
             return False
         return True
 
@@ -140,6 +140,8 @@ def postgresql() -> Iterator[Server]:
     with folder() as place:
         command = [initdb, "-D", place / "data", "-U", "admin", "--auth=trust", "-E", "UTF8", "--locale=C", "-N"]
         _run(command, place)
+        hosts = "host all admin 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (place / "data" / "pg_hba.conf").write_text(hosts)
         port = free_port()
         command = [postgres, "-D", place / "data", "-p", str(port), "-k", place, "-h", "127.0.0.1", "-F"]
         server = Server(f"postgresql+psycopg://admin@127.0.0.1:{port}/{{}}", [*map(str, command)], place)
@@ -163,7 +165,13 @@ def mariadb(*options: str) -> Iterator[Server]:
 
 def _run(command: list[object], place: Path) -> None:
     done = subprocess.run(  # noqa: S603
-        [*map(str, command)], cwd=place, capture_output=True, text=True, timeout=PATIENCE_S, check=False, **unprivileged()
+        [*map(str, command)],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        **unprivileged(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -18,32 +18,34 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from gateway import dialects
 from gateway.errors import Unavailable
+from gateway.tables import Base
 
 TURN_S = 30  # how long a gateway waits for another one that migrates, before it tries again later
 LOCK = int.from_bytes(b"forewatt")  # PostgreSQL's advisory locks are numbers
 INTERRUPTED = "migration_begun"  # a table that is there while MySQL migrates
 
 
-class TooNewError(Exception):
-    """The tables come from a later version of this program."""
+class TablesError(Exception):
+    """The tables that are there are not ours, or come from a later version of this program."""
 
 
 def migrate(database: Engine) -> None:
-    """All that is not there yet; a second run finds nothing to do. Raises ``TooNewError``."""
+    """All that is not there yet; a second run finds nothing to do. Raises ``TablesError``."""
     engine = dialects.unhurried(database.url)
     try:
         with engine.connect() as connection, _alone(connection):
-            if revision(connection) != newest():
-                _upgrade(connection)
+            begun = inspect(connection).has_table(INTERRUPTED)
+            if begun or revision(connection) != newest():
+                _upgrade(connection, again=begun)
     finally:
         engine.dispose()
 
 
 def revision(connection: Connection) -> str | None:
-    """Which migration was the last; nothing where there are no tables. Raises ``TooNewError``."""
+    """Which migration was the last; nothing where there are no tables. Raises ``TablesError``."""
     found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
-        raise TooNewError(
+        raise TablesError(
             f"The database has revision {found}; this version of Forewatt knows none after {newest()}. "
             "Start the version that made it or a later one, or restore the backup from before."
         )
@@ -55,13 +57,18 @@ def newest() -> str | None:
     return _scripts().get_current_head()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, *, again: bool) -> None:
     config = _config()
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "again": again}
+    first = not again and revision(connection) is None
+    if first and (strange := Base.metadata.tables.keys() & inspect(connection).get_table_names()):
+        raise TablesError(
+            f"The database has tables that are not ours: {', '.join(sorted(strange))}. "
+            "Give Forewatt a database of its own in FOREWATT_DATABASE_URL."
+        )
     if connection.dialect.name != "mysql":
         command.upgrade(config, "head")
         return
-    config.attributes["again"] = inspect(connection).has_table(INTERRUPTED)
     connection.execute(text(f"CREATE TABLE IF NOT EXISTS {INTERRUPTED} (at DATETIME(6)) ENGINE=InnoDB"))
     command.upgrade(config, "head")
     connection.execute(text(f"DROP TABLE {INTERRUPTED}"))

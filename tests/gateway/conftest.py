@@ -30,7 +30,6 @@ from gateway.owner import owner
 from gateway.settings import Settings
 from gateway.shortway import ShortProtocol
 
-
 KINDS = ("sqlite", "postgresql", "mariadb")
 
 

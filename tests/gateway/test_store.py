@@ -3,15 +3,17 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
+
+sys.path.insert(0, str(Path(__file__).parent))
+from rows import a_forecast
 
 from gateway import dialects, store
 from gateway.errors import Unavailable
@@ -20,28 +22,9 @@ from gateway.tables import Base, Forecast
 ROOT = Path(__file__).parents[2]
 
 
-def a_row(**fields):
-    known = {
-        "id": uuid4(),
-        "created_at": datetime.now(UTC),
-        "request_hash": "0" * 64,
-        "model_name": "load",
-        "model_version": "1",
-        "model_type": "Ridge",
-        "weather": "climatology",
-        "origin": date(2014, 5, 31),
-        "year": 2014,
-        "month": 6,
-        "answer": {"unit": "兆瓦 ⚡"},
-        "stored_csv": "results/x.csv",
-        "owner": "local",
-    }
-    return Forecast(**known | fields)
-
-
 def test_migrating_twice_changes_nothing_and_loses_nothing(empty):
     store.migrate(empty)
-    store.keep(empty, a_row())
+    store.keep(empty, a_forecast())
     store.migrate(empty)
     with Session(empty) as session:
         assert session.query(Forecast).one().answer == {"unit": "兆瓦 ⚡"}
@@ -64,7 +47,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(empty):
 def test_a_moment_comes_back_aware_whatever_zone_it_had(empty):
     store.migrate(empty)
     there = datetime(2014, 6, 1, 9, 30, tzinfo=timezone(timedelta(hours=10)))
-    store.keep(empty, a_row(created_at=there))
+    store.keep(empty, a_forecast(created_at=there))
     with Session(empty) as session:
         kept = session.query(Forecast).one().created_at
     assert (kept, kept.utcoffset()) == (there, timedelta(0))
@@ -80,7 +63,7 @@ def test_sqlite_writes_ahead_waits_and_keeps_references(empty):
 
 def test_a_database_that_cannot_write_is_503(empty):
     with pytest.raises(Unavailable):
-        store.keep(empty, a_row())
+        store.keep(empty, a_forecast())
 
 
 def test_a_database_that_is_gone_is_not_reachable(tmp_path):
