@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gateway import auth, logs
 from gateway.app import create_app
-from gateway.settings import Settings
+from gateway.settings import Settings, complaints
 from gateway.shortway import ShortProtocol
 
 
@@ -18,9 +18,7 @@ def main() -> int:
     try:
         settings = Settings()
     except ValidationError as wrong:
-        for error in wrong.errors():
-            name = "FOREWATT_" + "_".join(str(part).upper() for part in error["loc"][:1])
-            sys.stderr.write(f"{name}: {error['msg']}\n")
+        sys.stderr.write(complaints(wrong))
         return 2
     if why := auth.exposed(settings):
         sys.stderr.write(why + "\n")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +17,7 @@ from gateway import (
     archive,
     auth,
     catalogue,
+    crew,
     errors,
     forecasts,
     health,
@@ -29,18 +31,21 @@ from gateway import (
     shortway,
     store,
     submissions,
+    work,
     workbooks,
 )
 from gateway.bodies import BodyLimit
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.rights import Rights
+from gateway.runs import Work
 from gateway.settings import Settings
+from gateway.worker import KINDS
 
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The gateway as an ASGI application; nothing is opened before its lifespan begins."""
+def create_app(settings: Settings, kinds: Mapping[str, Work] = KINDS) -> FastAPI:
+    """The gateway as an ASGI application; nothing is opened before its lifespan begins. Long work is of these kinds."""
     rights = Rights(settings)
     app = FastAPI(
         title="Forewatt",
@@ -56,7 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.rights = settings, rights
     app.state.workbooks = workbooks.Desk(settings.imports_at_once)
-    for room in (submissions, archive, forecasts, imports, models, readings, catalogue, openinference):
+    app.state.kinds, app.state.watching = kinds, asyncio.Semaphore(work.MOST_WATCHED)
+    for room in (submissions, archive, forecasts, imports, models, readings, catalogue, work, openinference):
         app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
     for room in (accounts, auth, health, keys, metrics):
         app.include_router(room.router)
@@ -82,7 +88,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         accounts.opened(settings, database, app.state.rights) as app.state.accounts,
         inference.connect(settings) as app.state.inference,
         shortway.opened(settings, app.state.rights) as way,
+        crew.opened(settings, app.state.kinds) as app.state.broker,
+        work.counted(app.state.database),
     ):
+        app.state.closing = way.closing
         yield {shortway.STATE: way}
     database.dispose()
     ACCESS.flush()

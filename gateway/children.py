@@ -11,18 +11,15 @@ import selectors
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
-from sqlalchemy import Engine
-
-from gateway.settings import Settings
-from gateway.tasks import Lease, LostError, TaskError, TransientError
+from gateway.runs import Run
+from gateway.tasks import LostError, TaskError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -34,32 +31,6 @@ LOOK_S = 0.2  # between looks whether it is to end
 PATIENCE_S = 5.0  # between the word to end and the end
 TAIL_BYTES = 16 * 1024
 BROKEN = "A process ended without a result; our log has it under this task's id. Submit again, tell us if it stays."
-
-
-class Run(Protocol):
-    """What work on a task may ask of whoever carries it out."""
-
-    @property
-    def lease(self) -> Lease:
-        """Which task, whose, and what was asked."""
-
-    @property
-    def database(self) -> Engine:
-        """The worker's own."""
-
-    @property
-    def settings(self) -> Settings:
-        """The worker's own."""
-
-    @property
-    def stopped(self) -> threading.Event:
-        """Set when the work is to end."""
-
-    def report(self, progress: int, stage: str, left_s: float | None) -> None:
-        """How far it is, in percent, and for how many seconds more."""
-
-    def check(self) -> None:
-        """Raises ``LostError`` when the work is to end."""
 
 
 def follow(run: Run, words: Sequence[str], more: Mapping[str, str], hear: Callable[[bytes], None]) -> None:

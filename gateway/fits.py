@@ -20,8 +20,8 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.exc import IntegrityError
 
 from gateway import children, store
-from gateway.children import Run
 from gateway.months import Asked
+from gateway.runs import Run
 from gateway.series import POWER
 from gateway.settings import Settings
 from gateway.snapshots import Snapshot

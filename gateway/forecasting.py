@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from bentos.load.schema import MODEL_DAYS, Answer, Question
 from gateway import fits, forecasts, inference, months, snapshots, tasks
-from gateway.children import Run
 from gateway.errors import Problem, refused
 from gateway.fits import Subject
 from gateway.months import Asked, Reach
+from gateway.runs import Run
 from gateway.snapshots import Snapshot
 from gateway.tables import Fit
 from gateway.tasks import LostError, TaskError, TransientError

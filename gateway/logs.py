@@ -78,8 +78,8 @@ def configure() -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}},
             "root": {"level": "INFO", "handlers": ["stderr"]},
-            # One line a request is ours, below; the client's own would double it.
-            "loggers": {"httpx": {"level": "WARNING"}, "alembic": {"level": "WARNING"}},
+            # One line a request and a change of a task is ours; the libraries' own would double them.
+            "loggers": {"httpx": {"level": "WARNING"}, "alembic": {"level": "WARNING"}, "celery": {"level": "WARNING"}},
         }
     )
 

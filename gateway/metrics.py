@@ -8,7 +8,7 @@ from importlib import metadata
 from itertools import accumulate
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Info, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Gauge, Info, generate_latest
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -57,6 +57,9 @@ INFERENCE_SECONDS = Tallies(
 )
 for tallies in (HTTP_SECONDS, INFERENCE_SECONDS):
     REGISTRY.register(tallies)
+# The same from every gateway on one database: look at one of them, or at the highest.
+TASKS = Gauge("forewatt_task_state", "Tasks by their status.", ("state",))
+TASK_AGE = Gauge("forewatt_task_age_seconds", "Since the oldest unfinished task was submitted; 0 where there is none.")
 BUILD = Info("forewatt_build", "What is running.")
 
 router = APIRouter(tags=["operation"])

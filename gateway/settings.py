@@ -9,11 +9,19 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import AfterValidator, AnyHttpUrl, Field, FilePath, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway import dialects
-
 from gateway.series import Series, declared
 
 MEBIBYTE = 1024 * 1024
@@ -25,6 +33,12 @@ MAX_DEADLINE_MS = 60_000  # longer than this is a task, not a request
 
 def _database_url(url: SecretStr) -> SecretStr:
     dialects.read_url(url.get_secret_value())
+    return url
+
+
+def _broker_url(url: SecretStr) -> SecretStr:
+    if not re.match(r"rediss?://[^/]", url.get_secret_value()):
+        raise ValueError("write the URL of a Redis or Valkey such as redis://:password@host:6379/0")
     return url
 
 
@@ -67,6 +81,13 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
     database_url_file: FilePath | None = None
     database_connections: int = Field(default=dialects.CONNECTIONS, ge=1, le=1024)
+    # By the name that Celery gives it; without it the gateway works on tasks itself.
+    celery_broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
+        default=None, validation_alias="CELERY_BROKER_URL"
+    )
+    tasks_at_once: int = Field(default=4, ge=1, le=64)
+    fits_at_once: int = Field(default=1, ge=1, le=64)
+    lease_s: float = Field(default=20.0, ge=1, le=3600)
     inference_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:3000")
     inference_socket: Path | None = None  # the same server's, where it is on this host
     host: str = "127.0.0.1"
@@ -161,6 +182,13 @@ class Settings(BaseSettings):
     def snapshots(self) -> Path:
         """Where histories lie that models were fitted on."""
         return self.data / "snapshots"
+
+
+def complaints(wrong: ValidationError) -> str:
+    """A line for each knob that is wrong, with its name in the environment."""
+    named = Settings.model_fields
+    knobs = [(str(error["loc"][0]) if error["loc"] else "", error["msg"]) for error in wrong.errors()]
+    return "".join(f"{f'FOREWATT_{name.upper()}' if name in named else name}: {said}\n" for name, said in knobs)
 
 
 def _settings(request: Request) -> Settings:

@@ -44,6 +44,7 @@ class ShortWay:
         self.heads = Heads(named.encode(), base.encode(), settings.deadline_ms, settings.body_limit_bytes)
         self.heads.admits = rights.admits
         self.lines = Lines(_connect(settings.socket, host.strip("[]"), port), settings.pool_size)
+        self.closing = asyncio.Event()  # the gateway stops: what would go on for ever is to end
 
 
 def _connect(socket: str | None, host: str, port: int) -> Connect:
@@ -226,6 +227,7 @@ class ShortProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The gateway stops: what is in flight is answered first."""
+        self._way.closing.set()
         if self._exchange is None and not self._missing:
             super().shutdown()
         else:

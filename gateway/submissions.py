@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import AliasChoices, BaseModel, Field
 from sqlalchemy import Engine, func, select
 
 from bentos.load.schema import MODEL_DAYS, Answer, ModelType
 from gateway import months, polling, store, tasks
 from gateway.bodies import JsonRoute
+from gateway.broker import Tell
 from gateway.errors import Problem, documented
 from gateway.fits import Subject
 from gateway.forecasting import KIND
@@ -20,6 +22,7 @@ from gateway.months import Asked, Reach
 from gateway.owner import Owner
 from gateway.polling import Known
 from gateway.series import find
+from gateway.settings import Knobs
 from gateway.store import Database
 from gateway.tables import Fit, Forecast, Task
 from gateway.tasks import Queue, Status
@@ -37,6 +40,19 @@ class AskedAsWritten(Asked):
     """The same with the model that the document means where none is named."""
 
     model_type: ModelType = Field("RandomForestRegressor", validation_alias=AliasChoices("model_type", "modelType"))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whose order it is, and where it goes."""
+
+    owner: Owner
+    database: Database
+    settings: Knobs
+    broker: Tell
+
+
+At = Annotated[Desk, Depends()]
 
 
 class Submitted(BaseModel):
@@ -65,17 +81,17 @@ class Result(Submitted):
 
 
 @router.post("/api/forecast/submit", status_code=202, responses=_SUBMITTED)
-def submit(asked: AskedAsWritten, owner: Owner, database: Database, request: Request, response: Response) -> Submitted:
+def submit(asked: AskedAsWritten, desk: At, response: Response) -> Submitted:
     """A month of your stored days, forecast by the model that was fitted on them, or that is fitted now."""
-    task = _submit(asked, owner, database, request)
+    task = _submit(asked, desk)
     response.headers.update({"Location": f"{RESULT}/{task.id}", "Retry-After": str(polling.SOON_S)})
     return Submitted(taskId=task.id)
 
 
 @router.post(TASKS, status_code=202, responses=_SUBMITTED)
-def submit_task(asked: Asked, owner: Owner, database: Database, request: Request, response: Response) -> Submitted:
+def submit_task(asked: Asked, desk: At, response: Response) -> Submitted:
     """The same, by the ensemble where no model is named."""
-    task = _submit(asked, owner, database, request)
+    task = _submit(asked, desk)
     response.headers.update({"Location": f"{TASKS}/{task.id}", "Retry-After": str(polling.SOON_S)})
     return Submitted(taskId=task.id)
 
@@ -96,15 +112,15 @@ def result(task_id: UUID, owner: Owner, database: Database, known: Known = None)
     return polling.answer(shown, known, None if ended else polling.wait_s(task.left_s))
 
 
-def _submit(asked: Asked, owner: str, database: Engine, request: Request) -> Task:
+def _submit(asked: Asked, desk: Desk) -> Task:
     """What can be refused is refused now; then the row is durable, and only then somebody is told."""
-    series = find(request.app.state.settings.series, asked.series)
-    reach = months.reach(database, owner, asked)
+    series = find(desk.settings.series, asked.series)
+    reach = months.reach(desk.database, desk.owner, asked)
     first = reach.month[0]
     told = {"unit": series.unit, **asked.model_dump(exclude_none=True), "year": first.year, "month": first.month}
-    task = tasks.submit(database, owner, KIND, told, _queue(database, Subject.of(owner, asked), reach))
-    if broker := getattr(request.app.state, "broker", None):  # without one, a worker finds it at his next look
-        broker.tell(task)
+    queue = _queue(desk.database, Subject.of(desk.owner, asked), reach)
+    task = tasks.submit(desk.database, desk.owner, KIND, told, queue)
+    desk.broker.tell(task)
     return task
 
 

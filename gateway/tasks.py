@@ -7,27 +7,32 @@ holds an attempt; when the lease has gone to another, every word of his is refus
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, Engine, Update, func, select, update
+from sqlalchemy import CursorResult, Engine, Update, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from gateway import store
 from gateway.tables import Task, TaskStep
 
+log = logging.getLogger(__name__)
+
 Status = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED"]
 Queue = Literal["forecasts", "training"]
 
+UNFINISHED = ("PENDING", "RUNNING")
 LEASE_S = 20.0
 BEAT_S = 5.0
 MOST_RETRIES = 3
 MOST_LOSSES = 20  # a task that ends so many workers is not given to another
 BACKOFF_S = 2.0
+_AFRESH: dict[str, Any] = {"progress": 0, "stage": None, "left_s": None}  # how far the last try came is over
 DEADLY = "Whoever worked on the task ended without a word, time and again. Look at the worker's log, then submit again."
 
 
@@ -56,6 +61,7 @@ class Lease:
     owner: str
     kind: str
     asked: dict[str, Any]
+    lasts_s: float = LEASE_S  # from each time that it is heard of
 
 
 def submit(database: Engine, owner: str, kind: str, asked: dict[str, Any], queue: Queue) -> Task:
@@ -81,6 +87,7 @@ def submit(database: Engine, owner: str, kind: str, asked: dict[str, Any], queue
         session.add(task)
         session.flush()
         _step(session, task.id, "PENDING", 0)
+    _say(task.id, "PENDING", 0, kind=kind)
     return task
 
 
@@ -90,41 +97,67 @@ def find(database: Engine, owner: str, number: UUID) -> Task | None:
         return session.scalar(select(Task).where(Task.id == number, Task.owner == owner))
 
 
-def due(database: Engine, queues: Sequence[Queue], most: int) -> list[tuple[UUID, str]]:
-    """Tasks that somebody should claim, with their queues: waiting, or running under a lease that has ended."""
-    now = datetime.now(UTC)
-    unfinished = Task.status.in_(("PENDING", "RUNNING"))
-    wanted = select(Task.id, Task.queue).where(unfinished, Task.due_at <= now, Task.queue.in_(queues))
+def listed(database: Engine, owner: str, status: Status | None, after: Task | None, most: int) -> list[Task]:
+    """The owner's tasks, the newest first: those that come after one of them, or from the beginning."""
+    wanted = select(Task).where(Task.owner == owner).order_by(Task.created_at.desc(), Task.id.desc()).limit(most)
+    if status is not None:
+        wanted = wanted.where(Task.status == status)
+    if after is not None:
+        same = and_(Task.created_at == after.created_at, Task.id < after.id)
+        wanted = wanted.where(or_(Task.created_at < after.created_at, same))
     with store.transaction(database) as session:
-        return [(number, queue) for number, queue in session.execute(wanted.order_by(Task.due_at).limit(most))]
+        return list(session.scalars(wanted))
 
 
-def claim(database: Engine, number: UUID) -> Lease | None:
+def census(database: Engine) -> tuple[dict[str, int], float]:
+    """How many tasks are in each status, and for how many seconds the oldest unfinished one has been there."""
+    with store.transaction(database) as session:
+        found = session.execute(select(Task.status, func.count()).group_by(Task.status)).all()
+        oldest = session.scalar(select(func.min(Task.created_at)).where(Task.status.in_(UNFINISHED)))
+    age_s = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+    return dict(found), max(0.0, age_s)
+
+
+def due(database: Engine, queue: Queue, most: int) -> list[tuple[UUID, datetime]]:
+    """Tasks that somebody should claim, and since when: waiting, or running under a lease that has ended."""
+    ripe = and_(Task.status.in_(UNFINISHED), Task.due_at <= datetime.now(UTC), Task.queue == queue)
+    with store.transaction(database) as session:
+        found = session.execute(select(Task.id, Task.due_at).where(ripe).order_by(Task.due_at).limit(most))
+        return [(number, since) for number, since in found]
+
+
+def claim(database: Engine, number: UUID, lease_s: float = LEASE_S) -> Lease | None:
     """The next attempt at a task, for one of those who ask; nothing where none is due."""
     now = datetime.now(UTC)
     ripe = update(Task).where(Task.id == number, Task.due_at <= now)
     lost, waiting = ripe.where(Task.status == "RUNNING"), ripe.where(Task.status == "PENDING")
-    ends = now + timedelta(seconds=LEASE_S)
-    values = {"status": "RUNNING", "attempt": Task.attempt + 1, "due_at": ends, "changed_at": now}
+    ends = now + timedelta(seconds=lease_s)
+    values = {"status": "RUNNING", "attempt": Task.attempt + 1, "due_at": ends, "changed_at": now, **_AFRESH}
+    status: Status = "RUNNING"
     with store.transaction(database) as session:
         if _changed(session, lost.where(Task.losses >= MOST_LOSSES), **_failed("lost", DEADLY)):
-            _step(session, number, "FAILED", session.get_one(Task, number).attempt, "lost")
-            return None
-        # Two statements: MySQL's SET sees what it has set before, so that one could not tell the two apart.
-        if not _changed(session, lost, losses=Task.losses + 1, **values) and not _changed(session, waiting, **values):
+            status = "FAILED"
+        elif not _changed(session, lost, losses=Task.losses + 1, **values) and not _changed(session, waiting, **values):
             return None
         task = session.get_one(Task, number)
-        _step(session, number, "RUNNING", task.attempt)
-        return Lease(task.id, task.attempt, task.owner, task.kind, task.asked)
+        reason = None if status == "RUNNING" else "lost"
+        _step(session, number, status, task.attempt, reason)
+    _say(number, status, task.attempt, reason, kind=task.kind)
+    if status == "FAILED":
+        return None
+    return Lease(task.id, task.attempt, task.owner, task.kind, task.asked, lease_s)
 
 
-def beat(database: Engine, lease: Lease, progress: int, stage: str | None, left_s: float | None) -> None:
-    """Still at work, and how far. Raises ``LostError`` where it is to stop."""
+def beat(
+    database: Engine, lease: Lease, progress: int | None = None, stage: str | None = None, left_s: float | None = None
+) -> None:
+    """Still at work, and how far if there is news. Raises ``LostError`` where it is to stop."""
     now = datetime.now(UTC)
-    held = _held(lease).where(Task.cancelled.is_(False))
-    heard = {"due_at": now + timedelta(seconds=LEASE_S), "changed_at": now}
+    heard: dict[str, Any] = {"due_at": now + timedelta(seconds=lease.lasts_s)}
+    if progress is not None:
+        heard |= {"progress": progress, "stage": stage, "left_s": left_s, "changed_at": now}
     with store.transaction(database) as session:
-        if not _changed(session, held, progress=progress, stage=stage, left_s=left_s, **heard):
+        if not _changed(session, _held(lease), **heard):
             raise LostError
 
 
@@ -132,10 +165,11 @@ def complete(database: Engine, lease: Lease, result: dict[str, Any], keep: Calla
     """The end, with what ``keep`` adds in the same transaction. Raises ``LostError``, and nothing is kept."""
     done = {"status": "COMPLETED", "progress": 100, "stage": None, "left_s": None, "result": result}
     with store.transaction(database) as session:
-        if not _changed(session, _held(lease).where(Task.cancelled.is_(False)), changed_at=datetime.now(UTC), **done):
+        if not _changed(session, _held(lease), changed_at=datetime.now(UTC), **done):
             raise LostError
         keep(session)
         _step(session, lease.task, "COMPLETED", lease.attempt)
+    _say(lease.task, "COMPLETED", lease.attempt, kind=lease.kind)
 
 
 def fail(database: Engine, lease: Lease, code: str, detail: str) -> None:
@@ -144,6 +178,7 @@ def fail(database: Engine, lease: Lease, code: str, detail: str) -> None:
         if not _changed(session, _held(lease), **_failed(code, detail)):
             raise LostError
         _step(session, lease.task, "FAILED", lease.attempt, code)
+    _say(lease.task, "FAILED", lease.attempt, code, detail=detail, kind=lease.kind)
 
 
 def retry(database: Engine, lease: Lease, code: str, detail: str) -> float | None:
@@ -154,33 +189,30 @@ def retry(database: Engine, lease: Lease, code: str, detail: str) -> float | Non
         fail(database, lease, code, detail)
         return None
     wait_s = BACKOFF_S ** (retries + 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
-    now = datetime.now(UTC)
-    again = {"status": "PENDING", "retries": retries + 1, "left_s": None, "changed_at": now}
-    with store.transaction(database) as session:
-        if not _changed(session, _held(lease), due_at=now + timedelta(seconds=wait_s), **again):
-            raise LostError
-        _step(session, lease.task, "PENDING", lease.attempt, code)
+    _put_back(database, lease, code, wait_s, retries=retries + 1)
     return wait_s
+
+
+def give_back(database: Engine, lease: Lease) -> None:
+    """For another to go on with at once, since who holds it is stopping. Raises ``LostError``."""
+    _put_back(database, lease, "stopped", 0.0)
 
 
 def pass_on(database: Engine, lease: Lease, queue: Queue) -> None:
     """To another queue, for those who work there; no try is counted. Raises ``LostError``."""
-    now = datetime.now(UTC)
-    passed = {"status": "PENDING", "queue": queue, "due_at": now, "changed_at": now, "stage": None, "left_s": None}
-    with store.transaction(database) as session:
-        if not _changed(session, _held(lease), **passed):
-            raise LostError
-        _step(session, lease.task, "PENDING", lease.attempt, f"passed on to {queue}")
+    _put_back(database, lease, f"passed on to {queue}", 0.0, queue=queue)
 
 
 def cancel(database: Engine, owner: str, number: UUID) -> bool:
     """End a task before its time; whoever works on it hears it at his next beat. False where it has ended already."""
     with store.transaction(database) as session:
-        unfinished = update(Task).where(Task.id == number, Task.owner == owner, Task.status.in_(("PENDING", "RUNNING")))
+        unfinished = update(Task).where(Task.id == number, Task.owner == owner, Task.status.in_(UNFINISHED))
         detail = "The task was cancelled. Submit it again if it is wanted after all."
         if not _changed(session, unfinished, cancelled=True, **_failed("cancelled", detail)):
             return False
-        _step(session, number, "FAILED", session.get_one(Task, number).attempt, "cancelled")
+        task = session.get_one(Task, number)
+        _step(session, number, "FAILED", task.attempt, "cancelled")
+    _say(number, "FAILED", task.attempt, "cancelled", kind=task.kind)
     return True
 
 
@@ -188,6 +220,16 @@ def steps(database: Engine, number: UUID) -> list[TaskStep]:
     """What became of a task, in order."""
     with store.transaction(database) as session:
         return list(session.scalars(select(TaskStep).where(TaskStep.task_id == number).order_by(TaskStep.number)))
+
+
+def _put_back(database: Engine, lease: Lease, reason: str, wait_s: float, **more: object) -> None:
+    now = datetime.now(UTC)
+    again = {"status": "PENDING", "due_at": now + timedelta(seconds=wait_s), "changed_at": now, **_AFRESH, **more}
+    with store.transaction(database) as session:
+        if not _changed(session, _held(lease), **again):
+            raise LostError
+        _step(session, lease.task, "PENDING", lease.attempt, reason)
+    _say(lease.task, "PENDING", lease.attempt, reason, kind=lease.kind)
 
 
 def _held(lease: Lease) -> Update:
@@ -208,4 +250,11 @@ def _changed(session: Session, which: Update, **values: object) -> bool:
 def _step(session: Session, number: UUID, status: Status, attempt: int, reason: str | None = None) -> None:
     last = session.scalar(select(func.max(TaskStep.number)).where(TaskStep.task_id == number)) or 0
     now = datetime.now(UTC)
-    session.add(TaskStep(task_id=number, number=last + 1, at=now, status=status, attempt=attempt, reason=reason))
+    said = reason and reason[:64]
+    session.add(TaskStep(task_id=number, number=last + 1, at=now, status=status, attempt=attempt, reason=said))
+
+
+def _say(number: UUID, status: Status, attempt: int, reason: str | None = None, **more: str) -> None:
+    """A line for each change, once it is durable; the failed ones stand out."""
+    told = {"task": str(number), "status": status, "attempt": attempt, "reason": reason, **more}
+    log.log(logging.WARNING if status == "FAILED" else logging.INFO, "task %s", status, extra=told)
