@@ -21,7 +21,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 import servers
+from works import NO_BROKER
 
 from bentos.load.schema import Answer, Question
 from gateway import store
@@ -181,7 +183,7 @@ def run_gateway():
 
 @pytest.fixture(scope="session")
 def shared_settings(upstream: FakeInference, tmp_path_factory) -> Settings:
-    return Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url)
+    return Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url, **NO_BROKER)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 sys.path.insert(0, str(Path(__file__).parent))
 from books import HEADER, XLSX, book, read, rows
-from works import claimed, program
+from works import NO_BROKER, claimed, program
 
 from gateway import forecasting, store, tasks
 from gateway.settings import Settings
@@ -30,7 +30,7 @@ RANGE = "page=1&per_page=10&start_date=2023-01-01&end_date=2023-12-31"
 
 @pytest.fixture(scope="module")
 def settings(upstream, tmp_path_factory):
-    return Settings(data=tmp_path_factory.mktemp("document"), inference_url=upstream.url)
+    return Settings(data=tmp_path_factory.mktemp("document"), inference_url=upstream.url, **NO_BROKER)
 
 
 @pytest.fixture(scope="module")

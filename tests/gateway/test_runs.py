@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from chores import KINDS, connected, kept, order, over, seen, told, wait_until
 
-from gateway import runs, store, tasks
+from gateway import dialects, runs, tasks
 from gateway.runs import Run
 from gateway.settings import Settings
 
@@ -163,7 +163,8 @@ def test_work_that_ends_in_spite_of_it_is_kept(database, claimed):
 @pytest.fixture
 def impatient(tmp_path, monkeypatch):
     """A database that says at once when another holds it, and what holds it as long as one likes."""
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_MS", 1)
+    greetings = ("PRAGMA busy_timeout=1", *dialects.GREETINGS["sqlite"][1:])
+    monkeypatch.setitem(dialects.GREETINGS, "sqlite", greetings)
     engine = connected(tmp_path)
     with closing(sqlite3.connect(tmp_path / "forewatt.db", isolation_level=None, check_same_thread=False)) as holder:
         yield engine, holder

@@ -47,7 +47,8 @@ def rows(engine, columns="owner, date, temperature, humidity, rainfall, load, im
 def begin_gas(engine):
     with engine.begin() as connection:
         like_the_first = "SELECT :id, owner, created_at, file_name, mode, 1, 0, 0, 'gas' FROM imports"
-        connection.execute(text(f"INSERT INTO imports {like_the_first}"), {"id": NUMBERS[1]})
+        columns = "(id, owner, created_at, file_name, mode, rows, duplicates, errors, series)"
+        connection.execute(text(f"INSERT INTO imports {columns} {like_the_first}"), {"id": NUMBERS[1]})
 
 
 def add(engine, series, day="2024-01-01"):

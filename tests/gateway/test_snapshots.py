@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 def test_a_snapshot_is_written_in_one_way_and_named_by_its_hash(database, folder):
     days = {date(2024, 1, 2): [None, 55.0, -0.0, 0.1 + 0.2], date(2024, 1, 1): [-3, None, None, 1e-17]}
-    measurements.keep(database, measurements.begin("ada", "x.xlsx", "all"), days)
+    measurements.keep(database, measurements.begin("ada", "power", "x.xlsx", "all"), days)
     taken = snapshots.take(folder, database, ("ada", "power"), LAST)
     text = (
         "date,load,temperature,humidity,rainfall\n2024-01-01,1e-17,-3.0,,\n2024-01-02,0.30000000000000004,,55.0,0.0\n"

@@ -88,7 +88,7 @@ def test_many_submits_at_once_have_ids_of_their_own_and_each_is_stored(ada, data
 )
 def test_the_model_is_named_in_either_spelling_or_is_the_documents(ada, database, route, asked, meant):
     task = tasks.find(database, named(ada), UUID(submitted(ada, asked, route)))
-    assert task.asked == {**MAY, "model_type": meant, "unit": "MW", "timezone": "UTC"}
+    assert task.asked == {**MAY, "series": "power", "model_type": meant, "unit": "MW", "timezone": "UTC"}
 
 
 def test_without_a_month_the_next_one_is_meant(ada, database):

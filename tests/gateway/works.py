@@ -14,6 +14,9 @@ from gateway import measurements, tasks
 from gateway.settings import Settings
 from gateway.tasks import Lease, LostError
 
+# Where no broker is: tasks are kept, and nobody works on them but the test.
+NO_BROKER = {"CELERY_BROKER_URL": "redis://127.0.0.1:9/0"}
+
 # What `python -m training load` promises, at the price of nothing: it reads the snapshot, reports, publishes and ends
 # as the test wants. {play} is run in between, with `options` and `say` at hand.
 PROGRAM = """
@@ -80,7 +83,7 @@ def claimed(database: Engine, settings: Settings, number: UUID, **at: object) ->
 def store_days(database: Engine, owner: str, first: date, days: int, load=lambda n: 100.0 + n % 7) -> None:
     """So many days of an owner from the first on, with a temperature now and then."""
     rows = {first + timedelta(n): [15.5 if n % 3 else None, None, None, load(n)] for n in range(days)}
-    measurements.keep(database, measurements.begin(owner, "made.xlsx", "all"), rows)
+    measurements.keep(database, measurements.begin(owner, "power", "made.xlsx", "all"), rows)
 
 
 def ends(path: Path) -> list[dict[str, object]]:
