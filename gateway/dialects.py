@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.errors import Unavailable
 
-CONNECT_S, LOCK_S, STATEMENT_S = 5, 5, 10
+CONNECT_S, QUEUE_S, LOCK_S, STATEMENT_S = 5, 5, 5, 10
 SILENCE_S = 15  # after which a server that has not said a word is given up, whatever it promised about statements
 REST_S = 1.0  # how long nobody tries after one could not connect
 IDLE_S = 300  # a connection that lay longer is not used again: firewalls forget it
@@ -91,7 +91,7 @@ def engine(text: str, connections: int = CONNECTIONS) -> Engine:
     """A pool that waits for nothing longer than is written above; nothing is opened yet."""
     url = read_url(text)
     name = url.get_backend_name()
-    pool = {"pool_size": connections, "max_overflow": 0, "pool_timeout": CONNECT_S, "pool_recycle": IDLE_S}
+    pool = {"pool_size": connections, "max_overflow": 0, "pool_timeout": QUEUE_S, "pool_recycle": IDLE_S}
     made = _made(url, HURRY[name], pool_pre_ping=True, pool_use_lifo=True, **pool)
     if name != "sqlite":
         event.listen(made, "do_connect", _Door())

@@ -183,7 +183,7 @@ def test_where_nothing_may_be_written_reading_goes_on_and_writing_is_503(databas
 
 @SERVERS
 def test_more_who_ask_than_there_are_connections_wait_a_little_and_are_503(empty, monkeypatch):
-    monkeypatch.setattr(dialects, "CONNECT_S", 1)
+    monkeypatch.setattr(dialects, "QUEUE_S", 1)
     url = empty.url.render_as_string(hide_password=False)
     few = store.connect(url, 1)
     try:
