@@ -1,27 +1,32 @@
-"""`python -m gateway`: one process on the address that the settings name."""
+"""`python -m gateway [--check-config]`: one process on the address that the settings name."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Sequence
 
 import uvicorn
 from pydantic import ValidationError
 
-from gateway import auth, logs
+from gateway import configuration, logs
 from gateway.app import create_app
 from gateway.settings import Settings, complaints
 from gateway.shortway import ShortProtocol
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """2 for a bad configuration, else whatever stopping gives."""
+    asked = _arguments().parse_args(words)
     try:
         settings = Settings()
     except ValidationError as wrong:
         sys.stderr.write(complaints(wrong))
         return 2
-    if why := auth.exposed(settings):
-        sys.stderr.write(why + "\n")
+    if asked.check_config:
+        return configuration.check(settings)
+    if wrongs := configuration.refusals(settings):
+        sys.stderr.write("".join(f"{why}\n" for why in wrongs))
         return 2
     logs.configure()
     uvicorn.run(
@@ -36,6 +41,15 @@ def main() -> int:
         timeout_graceful_shutdown=settings.drain_s,
     )
     return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    words = argparse.ArgumentParser(
+        prog="python -m gateway", description="The gateway; docs/settings.md has its knobs."
+    )
+    what = "say what is set, or what is wrong with it (status 2), and start nothing"
+    words.add_argument("--check-config", action="store_true", help=what)
+    return words
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from gateway import audit, passwords, store, tokens
 from gateway.attempts import Attempts
 from gateway.auth import DOCUMENTED, LOGIN, REGISTER, Account, Login, refusal, unauthorized
 from gateway.bodies import JsonRoute
-from gateway.errors import Problem, documented
+from gateway.errors import Problem, documented, refused
 from gateway.passwords import Hasher
 from gateway.rights import Identity, Rights, Role
 from gateway.settings import LONGEST_PASSWORD, SHORTEST_PASSWORD, Knobs, Settings
@@ -138,8 +138,10 @@ Registrar = Annotated[UUID | None, Depends(_registrar)]
 
 
 @router.post(REGISTER, status_code=201, responses=documented(400, 403, 409, 413, 415, 422))
-async def register(asked: Registration, by: Registrar, desk: At, address: Address) -> Registered:
+async def register(asked: Registration, by: Registrar, desk: At, address: Address, settings: Knobs) -> Registered:
     """A new account; names that differ only in case are one name."""
+    if why := passwords.weakness(asked.password.get_secret_value(), strict=settings.strict):
+        raise refused([{"loc": ("body", "password"), "type": "password-weak", "msg": why}])
     async with desk.hasher.turn():
         password = await desk.hasher.hashed(asked.password.get_secret_value())
     user = _user(asked.username, asked.email, password, FIRST_ROLE)

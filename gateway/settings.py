@@ -6,7 +6,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from pydantic import (
@@ -75,6 +75,7 @@ class Settings(BaseSettings):
         env_prefix="FOREWATT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
     )
 
+    profile: Literal["embedded", "onprem", "cloud"] = "embedded"
     data: Path = Path(".forewatt")
     models: Path | None = None
     # A secret because it may carry a password; without it the database lies in the data folder.
@@ -116,7 +117,10 @@ class Settings(BaseSettings):
             name = str(others.field_name).removesuffix("_file")
             if others.data.get(name) is not None:
                 raise ValueError(f"FOREWATT_{name.upper()} is set too; keep one of them")
-            WORDS[name](SecretStr(path.read_text().strip()))
+            try:
+                WORDS[name](SecretStr(path.read_text().strip()))
+            except OSError as wrong:
+                raise ValueError(f"{path} cannot be read: {wrong.strerror}") from None
         return path
 
     @field_validator("series_file")
@@ -131,6 +135,11 @@ class Settings(BaseSettings):
         if path is not None:
             return str(path.read_text()).strip()
         return str(given.get_secret_value()) if given is not None else None
+
+    @property
+    def strict(self) -> bool:
+        """Whether weak words are refused; what else differs between deployments is a setting of its own."""
+        return self.profile != "embedded"
 
     @property
     def key(self) -> str | None:
@@ -182,6 +191,13 @@ class Settings(BaseSettings):
     def snapshots(self) -> Path:
         """Where histories lie that models were fitted on."""
         return self.data / "snapshots"
+
+
+def complaints(wrong: ValidationError) -> str:
+    """A line for each knob that is wrong, with its name in the environment."""
+    named = Settings.model_fields
+    knobs = [(str(error["loc"][0]) if error["loc"] else "", error["msg"]) for error in wrong.errors()]
+    return "".join(f"{f'FOREWATT_{name.upper()}' if name in named else name}: {said}\n" for name, said in knobs)
 
 
 def complaints(wrong: ValidationError) -> str:
