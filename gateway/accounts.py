@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,10 +19,11 @@ from sqlalchemy.exc import IntegrityError
 from gateway import audit, passwords, store, tokens
 from gateway.attempts import Attempts
 from gateway.auth import DOCUMENTED, LOGIN, REGISTER, Account, Login, refusal, unauthorized
-from gateway.bodies import JsonRoute
+from gateway.counters import Counters
 from gateway.errors import Problem, documented, refused
+from gateway.once import ONCE, Makes, OnceJsonRoute
 from gateway.passwords import Hasher
-from gateway.rights import Identity, Rights, Role
+from gateway.rights import Identity, Rights, Role, address_of
 from gateway.settings import LONGEST_PASSWORD, SHORTEST_PASSWORD, Knobs, Settings
 from gateway.tables import RevokedToken, User
 from gateway.tokens import LASTS_S, Signer
@@ -31,7 +31,7 @@ from gateway.tokens import LASTS_S, Signer
 ADMIN: Role = "admin"  # also the name of the first
 FIRST_ROLE: Role = "operator"
 
-router = APIRouter(route_class=JsonRoute, tags=["accounts"], responses=documented(401, 500, 503))
+router = APIRouter(route_class=OnceJsonRoute, tags=["accounts"], responses=documented(401, 500, 503))
 
 
 def _normal(name: object) -> object:
@@ -90,11 +90,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, database: Engine, rights: Rights) -> AsyncIterator[Desk]:
+async def opened(settings: Settings, database: Engine, rights: Rights, counters: Counters) -> AsyncIterator[Desk]:
     """For as long as the gateway runs."""
     signer = await asyncio.to_thread(tokens.signer, settings)
     rights.open(database, signer)
-    desk = Desk(database, Hasher(), Attempts(), signer, rights)
+    desk = Desk(database, Hasher(), Attempts(counters), signer, rights)
     try:
         yield desk
     finally:
@@ -104,7 +104,7 @@ async def opened(settings: Settings, database: Engine, rights: Rights) -> AsyncI
 def make_admin(database: Engine, password: str | None) -> None:
     """The account of the first, at the first start with a password for it."""
     if password is not None and _named(database, ADMIN) is None:
-        _add(database, _user(ADMIN, "", passwords.hashed(password), ADMIN), None, None)
+        _add(database, _user(uuid4(), ADMIN, "", passwords.hashed(password), ADMIN), None, None)
 
 
 def _desk(request: Request) -> Desk:
@@ -113,11 +113,7 @@ def _desk(request: Request) -> Desk:
 
 
 def _address(request: Request) -> str:
-    """Where the request comes from; what a proxy's header says instead of an address is nobody's."""
-    try:
-        return str(ipaddress.ip_address(request.client.host.partition("%")[0] if request.client else ""))
-    except ValueError:
-        return "unknown"
+    return address_of(request.scope)
 
 
 At = Annotated[Desk, Depends(_desk)]
@@ -137,14 +133,21 @@ async def _registrar(request: Request, desk: At, settings: Knobs) -> UUID | None
 Registrar = Annotated[UUID | None, Depends(_registrar)]
 
 
-@router.post(REGISTER, status_code=201, responses=documented(400, 403, 409, 413, 415, 422))
-async def register(asked: Registration, by: Registrar, desk: At, address: Address, settings: Knobs) -> Registered:
-    """A new account; names that differ only in case are one name."""
+def _strong(asked: Registration, settings: Knobs) -> Registration:
     if why := passwords.weakness(asked.password.get_secret_value(), strict=settings.strict):
         raise refused([{"loc": ("body", "password"), "type": "password-weak", "msg": why}])
+    return asked
+
+
+Strong = Annotated[Registration, Depends(_strong)]  # a registration whose password is good enough here
+
+
+@router.post(REGISTER, status_code=201, dependencies=[ONCE], responses=documented(403, 413, 415))
+async def register(asked: Strong, by: Registrar, desk: At, address: Address, number: Makes) -> Registered:
+    """A new account; names that differ only in case are one name."""
     async with desk.hasher.turn():
         password = await desk.hasher.hashed(asked.password.get_secret_value())
-    user = _user(asked.username, asked.email, password, FIRST_ROLE)
+    user = _user(number, asked.username, asked.email, password, FIRST_ROLE)
     if user.name_key == ADMIN or not await asyncio.to_thread(_add, desk.database, user, by or user.id, address):
         raise Problem(409, "name-taken", "There is an account of this name. Use another name.")
     return Registered(userId=user.id, username=user.name)
@@ -154,13 +157,13 @@ async def register(asked: Registration, by: Registrar, desk: At, address: Addres
 async def login(asked: Credentials, desk: At, address: Address, response: Response) -> LoggedIn:
     """A token of two hours. A wrong name and a wrong password are one answer, after the same work."""
     account, password = asked.username.casefold(), asked.password.get_secret_value()
-    desk.attempts.check(account, address)  # who is over the limit does not even queue
+    await desk.attempts.check(account, address)  # who is over the limit does not even queue
     async with desk.hasher.turn():
-        desk.attempts.check(account, address)
+        await desk.attempts.check(account, address)
         user = await asyncio.to_thread(_named, desk.database, account)
         right = await desk.hasher.matches(password, user.password if user else None)
         if user is None or user.disabled_at is not None or not right:
-            desk.attempts.failed(account, address)
+            await desk.attempts.failed(account, address)
             await asyncio.to_thread(_note_failure, desk.database, user.id if user else None, address)
             raise unauthorized("wrong-credentials", "Name or password is wrong. Correct them and send them again.")
         better = await desk.hasher.hashed(password) if passwords.weaker(user.password) else None
@@ -199,9 +202,9 @@ async def _give_back(desk: Desk, caller: Identity, action: str, address: str) ->
     desk.rights.forget(caller.proof)
 
 
-def _user(name: str, email: str, password: str, role: Role) -> User:
+def _user(number: UUID, name: str, email: str, password: str, role: Role) -> User:
     return User(
-        id=uuid4(),
+        id=number,
         name=name,
         name_key=name.casefold(),
         email=email,
@@ -218,7 +221,8 @@ def _add(database: Engine, user: User, by: UUID | None, address: str | None) -> 
             session.flush()
             audit.append(session, "registered", by, user.id, address)
     except IntegrityError:
-        return False
+        there = _named(database, user.name_key)
+        return there is not None and there.id == user.id  # this very request has made it, and was not heard
     return True
 
 

@@ -27,6 +27,7 @@ from gateway import (
     metrics,
     models,
     openinference,
+    quotas,
     readings,
     shortway,
     store,
@@ -35,7 +36,9 @@ from gateway import (
     workbooks,
 )
 from gateway.bodies import BodyLimit
+from gateway.counters import Counters
 from gateway.logs import ACCESS, AccessLog, is_request_id
+from gateway.quotas import Quotas
 from gateway.rights import Rights
 from gateway.runs import Work
 from gateway.settings import Settings
@@ -46,7 +49,7 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings, kinds: Mapping[str, Work] = KINDS) -> FastAPI:
     """The gateway as an ASGI application; nothing is opened before its lifespan begins. Long work is of these kinds."""
-    rights = Rights(settings)
+    rights, counters = Rights(settings), Counters(settings.counters)
     app = FastAPI(
         title="Forewatt",
         version=metrics.version(),
@@ -56,10 +59,11 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] = KINDS) -> FastAPI
             Middleware(CorrelationIdMiddleware, validator=is_request_id),
             Middleware(AccessLog),
             Middleware(auth.Guard, rights=rights, settings=settings),
+            Middleware(Quotas, counters=counters, rights=rights, settings=settings),
             Middleware(BodyLimit, limit_bytes=settings.body_limit_bytes),
         ],
     )
-    app.state.settings, app.state.rights = settings, rights
+    app.state.settings, app.state.rights, app.state.counters = settings, rights, counters
     app.state.workbooks = workbooks.Desk(settings.imports_at_once)
     app.state.kinds, app.state.watching = kinds, asyncio.Semaphore(work.MOST_WATCHED)
     for room in (submissions, archive, forecasts, imports, models, readings, catalogue, work, openinference):
@@ -67,6 +71,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] = KINDS) -> FastAPI
     for room in (accounts, auth, health, keys, metrics):
         app.include_router(room.router)
     errors.install(app)
+    quotas.describe(app)
     return app
 
 
@@ -85,7 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         log.warning("FOREWATT_INFERENCE_SOCKET is too long for the system; FOREWATT_INFERENCE_URL is used instead.")
     async with (
         store.prepared(prepare) as app.state.prepared,
-        accounts.opened(settings, database, app.state.rights) as app.state.accounts,
+        accounts.opened(settings, database, app.state.rights, app.state.counters) as app.state.accounts,
         inference.connect(settings) as app.state.inference,
         shortway.opened(settings, app.state.rights) as way,
         crew.opened(settings, app.state.kinds) as app.state.broker,
@@ -93,5 +98,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     ):
         app.state.closing = way.closing
         yield {shortway.STATE: way}
+    await app.state.counters.close()
     database.dispose()
     ACCESS.flush()

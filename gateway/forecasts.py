@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from bentos.load.schema import Answer, Day, ModelType, Question, Strict, Weather, WeatherMode
 from gateway import inference, snapshots, store, uploads
-from gateway.bodies import JsonRoute
 from gateway.errors import documented, refused
 from gateway.inference import DeadlineMs, Inference
+from gateway.once import ONCE, OnceJsonRoute
 from gateway.owner import LOCAL, Owner
 from gateway.series import POWER
 from gateway.settings import Knobs, Settings
@@ -28,7 +28,7 @@ from gateway.tables import Forecast
 STORED = "/uploads/power_data.csv"
 
 router = APIRouter(
-    route_class=JsonRoute, tags=["forecasts"], responses=documented(400, 413, 415, 422, 500, 502, 503, 504)
+    route_class=OnceJsonRoute, tags=["forecasts"], responses=documented(400, 413, 415, 422, 500, 502, 503, 504)
 )
 
 
@@ -66,8 +66,8 @@ async def forecast(question: Question, client: Inference, deadline_ms: DeadlineM
     return await inference.ask(client, question, deadline_ms)
 
 
-@router.post("/api/predict")
-@router.post("/api/predict/", include_in_schema=False)
+@router.post("/api/predict", dependencies=[ONCE])
+@router.post("/api/predict/", dependencies=[ONCE], include_in_schema=False)
 async def predict(  # noqa: PLR0913, PLR0917 - what the framework hands over
     asked: FileQuestion,
     owner: Owner,

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from gateway import measurements, store, uploads, workbooks
 from gateway.errors import MAX_FAULTS, Fault, Problem, documented
 from gateway.measurements import Duplicate, OnDuplicate, Sorted
+from gateway.once import ONCE, OnceRoute
 from gateway.owner import Owner
 from gateway.series import POWER, SLOTS, Series, find
 from gateway.settings import Knobs, Settings
@@ -24,7 +25,7 @@ from gateway.store import Database
 from gateway.tables import Import
 from gateway.workbooks import MEDIA_TYPE, ROOT, Line, Read, Sheets
 
-router = APIRouter(tags=["measurements"], responses=documented(400, 413, 415, 422, 500, 503))
+router = APIRouter(route_class=OnceRoute, tags=["measurements"], responses=documented(400, 413, 415, 422, 500, 503))
 
 SAMPLE = "sample series"
 
@@ -72,8 +73,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {200: _ALSO, **documented(409, 422)}
 _ANSWERS[422]["content"][MEDIA_TYPE] = {}
 
 
-@router.post("/api/data/import", responses=_ANSWERS)
-@router.post("/api/v1/readings/import", responses=_ANSWERS)
+@router.post("/api/data/import", dependencies=[ONCE], responses=_ANSWERS)
+@router.post("/api/v1/readings/import", dependencies=[ONCE], responses=_ANSWERS)
 async def bring(  # noqa: PLR0913, PLR0917 - what the framework hands over
     file: UploadFile,
     options: Annotated[Options, Query()],

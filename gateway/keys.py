@@ -15,8 +15,8 @@ from sqlalchemy import Engine, func, select
 from gateway import audit, rights, store
 from gateway.accounts import Address, At
 from gateway.auth import DOCUMENTED, Login
-from gateway.bodies import JsonRoute
 from gateway.errors import Problem, documented
+from gateway.once import ONCE, OnceJsonRoute
 from gateway.rights import ROLES, Identity, Role
 from gateway.store import Database
 from gateway.tables import Key
@@ -25,7 +25,7 @@ MOST_KEYS = 100  # of one account that are not revoked
 PREFIX_LENGTH = 11  # enough to tell keys apart; 35 letters stay secret
 
 router = APIRouter(
-    route_class=JsonRoute, tags=["keys"], dependencies=DOCUMENTED, responses=documented(401, 403, 422, 500, 503)
+    route_class=OnceJsonRoute, tags=["keys"], dependencies=DOCUMENTED, responses=documented(401, 403, 422, 500, 503)
 )
 
 
@@ -65,7 +65,7 @@ class ShownKeys(BaseModel):
     items: list[ShownKey]
 
 
-@router.post("/api/v1/keys", status_code=201, responses=documented(400, 409, 413, 415))
+@router.post("/api/v1/keys", status_code=201, dependencies=[ONCE], responses=documented(413, 415))
 async def make(asked: NewKey, caller: Login, database: Database, address: Address, response: Response) -> MadeKey:
     """A key for a machine; keep it, since only its hash stays here."""
     role = asked.role or caller.role

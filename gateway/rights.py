@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import math
 import time
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Engine, exists, select, update
+from starlette.types import Scope
 
 from gateway import store
 from gateway.errors import Unavailable
@@ -108,6 +110,15 @@ class Rights:
 def offered(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     """What these headers show, without the word Bearer."""
     return [_credential(name, value) for name, value in headers if name in KEY_HEADERS]
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; what a proxy's header says instead of an address is nobody's."""
+    host, _ = scope.get("client") or ("", 0)
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return "unknown"
 
 
 def digest(key: bytes) -> str:

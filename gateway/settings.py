@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
+from limits import RateLimitItem, parse_many
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
@@ -28,6 +29,7 @@ MEBIBYTE = 1024 * 1024
 SHORTEST_SECRET = 32  # bytes, as long as what it makes (RFC 7518, 3.2)
 LONGEST_SOCKET_PATH = 107  # bytes; the system takes no more
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 6, 128  # characters
+OFF = "off"
 MAX_DEADLINE_MS = 60_000  # longer than this is a task, not a request
 
 
@@ -60,6 +62,19 @@ def _password(password: SecretStr) -> SecretStr:
     return password
 
 
+def _limit(limit: str) -> str:
+    if limit != OFF:
+        try:
+            (found,) = parse_many(limit)
+            possible = found.amount > 0
+        except ValueError:
+            possible = False
+        if not possible:
+            raise ValueError(f"write one limit such as 600/minute or 5 per 10 seconds, or {OFF}")
+    return limit
+
+
+Limit = Annotated[str, AfterValidator(_limit)]
 WORDS = {
     "api_key": _api_key,
     "secret": _secret,
@@ -109,6 +124,11 @@ class Settings(BaseSettings):
     import_unpacked_bytes: int = Field(default=128 * MEBIBYTE, ge=MEBIBYTE)
     imports_at_once: int = Field(default=1, ge=1, le=64)
     series_file: FilePath | None = None
+    rate_limit: Limit = "12000/minute"
+    submit_limit: Limit = "3600/minute"
+    import_limit: Limit = "120/minute"
+    register_limit: Limit = "60/minute"
+    limits_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = None  # may carry a password
 
     @field_validator("api_key_file", "secret_file", "admin_password_file", "database_url_file")
     @classmethod
@@ -173,6 +193,22 @@ class Settings(BaseSettings):
         return declared(self.series_file)
 
     @property
+    def quotas(self) -> dict[str, RateLimitItem]:
+        """How often one caller may ask, by the name of the policy; none where the first is off."""
+        policies = {
+            "default": self.rate_limit,
+            "submit": self.submit_limit,
+            "import": self.import_limit,
+            "register": self.register_limit,
+        }
+        return {name: parse_many(limit)[0] for name, limit in policies.items() if OFF not in (limit, self.rate_limit)}
+
+    @property
+    def counters(self) -> str | None:
+        """The URL of the Redis in which all gateways count together, with its password."""
+        return self.limits_url.get_secret_value() if self.limits_url else None
+
+    @property
     def uploads(self) -> Path:
         """The only folder that a caller's path may name."""
         return self.data / "uploads"
@@ -191,13 +227,6 @@ class Settings(BaseSettings):
     def snapshots(self) -> Path:
         """Where histories lie that models were fitted on."""
         return self.data / "snapshots"
-
-
-def complaints(wrong: ValidationError) -> str:
-    """A line for each knob that is wrong, with its name in the environment."""
-    named = Settings.model_fields
-    knobs = [(str(error["loc"][0]) if error["loc"] else "", error["msg"]) for error in wrong.errors()]
-    return "".join(f"{f'FOREWATT_{name.upper()}' if name in named else name}: {said}\n" for name, said in knobs)
 
 
 def complaints(wrong: ValidationError) -> str:

@@ -12,13 +12,13 @@ from sqlalchemy import Engine, func, select
 
 from bentos.load.schema import MODEL_DAYS, Answer, ModelType
 from gateway import months, polling, store, tasks
-from gateway.bodies import JsonRoute
 from gateway.broker import Tell
 from gateway.errors import Problem, documented
 from gateway.fits import Subject
 from gateway.forecasting import KIND
 from gateway.forecasts import HighDay, highest
 from gateway.months import Asked, Reach
+from gateway.once import ONCE, OnceJsonRoute
 from gateway.owner import Owner
 from gateway.polling import Known
 from gateway.series import find
@@ -27,7 +27,7 @@ from gateway.store import Database
 from gateway.tables import Fit, Forecast, Task
 from gateway.tasks import Queue, Status
 
-router = APIRouter(route_class=JsonRoute, tags=["forecasts"], responses=documented(422, 500, 503))
+router = APIRouter(route_class=OnceJsonRoute, tags=["forecasts"], responses=documented(422, 500, 503))
 
 RESULT, TASKS = "/api/forecast/result", "/api/v1/forecasts/tasks"
 _SUBMITTED: dict[int | str, dict[str, Any]] = {
@@ -50,6 +50,7 @@ class Desk:
     database: Database
     settings: Knobs
     broker: Tell
+    number: Makes  # the task's; that of one that was submitted already, where a crash hid the answer
 
 
 At = Annotated[Desk, Depends()]
@@ -80,7 +81,7 @@ class Result(Submitted):
     error: Failure | None
 
 
-@router.post("/api/forecast/submit", status_code=202, responses=_SUBMITTED)
+@router.post("/api/forecast/submit", status_code=202, dependencies=[ONCE], responses=_SUBMITTED)
 def submit(asked: AskedAsWritten, desk: At, response: Response) -> Submitted:
     """A month of your stored days, forecast by the model that was fitted on them, or that is fitted now."""
     task = _submit(asked, desk)
@@ -88,7 +89,7 @@ def submit(asked: AskedAsWritten, desk: At, response: Response) -> Submitted:
     return Submitted(taskId=task.id)
 
 
-@router.post(TASKS, status_code=202, responses=_SUBMITTED)
+@router.post(TASKS, status_code=202, dependencies=[ONCE], responses=_SUBMITTED)
 def submit_task(asked: Asked, desk: At, response: Response) -> Submitted:
     """The same, by the ensemble where no model is named."""
     task = _submit(asked, desk)
@@ -118,8 +119,10 @@ def _submit(asked: Asked, desk: Desk) -> Task:
     reach = months.reach(desk.database, desk.owner, asked)
     first = reach.month[0]
     told = {"unit": series.unit, **asked.model_dump(exclude_none=True), "year": first.year, "month": first.month}
+    if submitted := tasks.find(desk.database, desk.owner, desk.number):
+        return submitted
     queue = _queue(desk.database, Subject.of(desk.owner, asked), reach)
-    task = tasks.submit(desk.database, desk.owner, KIND, told, queue)
+    task = tasks.submit(desk.database, desk.owner, KIND, told, queue, desk.number)
     desk.broker.tell(task)
     return task
 

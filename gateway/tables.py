@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, DateTime, Double, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, DateTime, Double, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -214,3 +214,22 @@ class Fit(Base):
     scores: Mapped[dict[str, Any]] = mapped_column(JSON)
     card: Mapped[str | None] = mapped_column(Text)
     seconds: Mapped[float] = mapped_column(Double)
+
+
+class IdempotencyKey(Base):
+    """What was asked under an Idempotency-Key, and what was answered; ``status`` is empty until then.
+
+    ``id`` seals who asked where under which key, ``fingerprint`` what he sent. ``attempt`` fences as a task's does.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    makes: Mapped[UUID]  # the id of what is made, the same for each attempt
+    attempt: Mapped[int]
+    held_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    status: Mapped[int | None]
+    headers: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    body: Mapped[bytes | None] = mapped_column(LargeBinary(2**24 - 1))  # empty where it may not be kept

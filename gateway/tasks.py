@@ -64,11 +64,13 @@ class Lease:
     lasts_s: float = LEASE_S  # from each time that it is heard of
 
 
-def submit(database: Engine, owner: str, kind: str, asked: dict[str, Any], queue: Queue) -> Task:
+def submit(
+    database: Engine, owner: str, kind: str, asked: dict[str, Any], queue: Queue, number: UUID | None = None
+) -> Task:
     """A new task, durable when this returns; nobody is told yet."""
     now = datetime.now(UTC)
     task = Task(
-        id=uuid4(),
+        id=number or uuid4(),
         owner=owner,
         kind=kind,
         queue=queue,

@@ -183,7 +183,7 @@ def run_gateway():
 
 @pytest.fixture(scope="session")
 def shared_settings(upstream: FakeInference, tmp_path_factory) -> Settings:
-    return Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url, **NO_BROKER)
+    return Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url, rate_limit="off", **NO_BROKER)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway import store
 
-BEFORE = "0004"
+BEFORE = "0005"
 NUMBERS = ("1" * 32, "2" * 32)
 
 

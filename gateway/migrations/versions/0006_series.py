@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 KEY = "power_data_pkey"  # as PostgreSQL calls it; MariaDB has no name for it and asks for none
 NAMES = {"pk": "%(table_name)s_pkey"}  # so SQLite's, which has none either, can be called so
