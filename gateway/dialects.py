@@ -25,6 +25,7 @@ SILENCE_S = 15  # after which a server that has not said a word is given up, wha
 REST_S = 1.0  # how long nobody tries after one could not connect
 IDLE_S = 300  # a connection that lay longer is not used again: firewalls forget it
 CONNECTIONS = 16
+SQLITE_LINES, SQLITE_TURN_S = 5, 30  # of many who want to write, some would find it locked for ever: they queue
 
 # MariaDB is spoken to as MySQL and stores ids as it does: a dump of one, or of an older one, can be read by the other.
 DRIVERS = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, Engine, delete, update
+from sqlalchemy import ColumnElement, CursorResult, Engine, delete, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway import store
@@ -51,7 +51,7 @@ def claim(database: Engine, number: str, fingerprint: str) -> Claim | Answered:
         if found is not None and found.expires_at > datetime.now(UTC):
             return _again(database, found, fingerprint)
         if found is not None:
-            _drop(database, found.id, found.attempt)
+            sweep(database)
     raise _in_use()
 
 
@@ -67,7 +67,8 @@ def keep(database: Engine, held: Claim, answer: Answered) -> None:
 
 def give_back(database: Engine, held: Claim) -> None:
     """Nothing was done: the next request under this key is the first."""
-    _drop(database, held.id, held.attempt)
+    with store.transaction(database) as session:
+        session.execute(delete(IdempotencyKey).where(*_unanswered(held)))
 
 
 def sweep(database: Engine) -> None:
@@ -109,16 +110,14 @@ def _again(database: Engine, found: IdempotencyKey, fingerprint: str) -> Claim |
 
 
 def _set(database: Engine, held: Claim, **values: object) -> bool:
-    unanswered = IdempotencyKey.id == held.id, IdempotencyKey.attempt == held.attempt, IdempotencyKey.status.is_(None)
     with store.transaction(database) as session:
-        done = session.execute(update(IdempotencyKey).where(*unanswered).values(**values))
+        done = session.execute(update(IdempotencyKey).where(*_unanswered(held)).values(**values))
         return isinstance(done, CursorResult) and done.rowcount == 1
 
 
-def _drop(database: Engine, number: str, attempt: int) -> None:
-    with store.transaction(database) as session:
-        row = IdempotencyKey.id == number, IdempotencyKey.attempt == attempt
-        session.execute(delete(IdempotencyKey).where(*row))
+def _unanswered(held: Claim) -> list[ColumnElement[bool]]:
+    row = IdempotencyKey
+    return [row.id == held.id, row.attempt == held.attempt, row.status.is_(None)]
 
 
 def _reused() -> Problem:

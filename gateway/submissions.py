@@ -18,7 +18,7 @@ from gateway.fits import Subject
 from gateway.forecasting import KIND
 from gateway.forecasts import HighDay, highest
 from gateway.months import Asked, Reach
-from gateway.once import ONCE, OnceJsonRoute
+from gateway.once import ONCE, Makes, OnceJsonRoute
 from gateway.owner import Owner
 from gateway.polling import Known
 from gateway.series import find

@@ -64,7 +64,7 @@ class Lease:
     lasts_s: float = LEASE_S  # from each time that it is heard of
 
 
-def submit(
+def submit(  # noqa: PLR0913, PLR0917 - what a task is made of
     database: Engine, owner: str, kind: str, asked: dict[str, Any], queue: Queue, number: UUID | None = None
 ) -> Task:
     """A new task, durable when this returns; nobody is told yet."""
