@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.mysql import MEDIUMBLOB
 
 revision = "0005"
 down_revision = "0004"
@@ -19,7 +20,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(), nullable=False),
         sa.Column("status", sa.Integer()),
         sa.Column("headers", sa.JSON()),
-        sa.Column("body", sa.LargeBinary(2**24 - 1)),
+        sa.Column("body", sa.LargeBinary().with_variant(MEDIUMBLOB(), "mysql")),
     )
     op.create_index("ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"])
 
