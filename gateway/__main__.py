@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import uvicorn
 from pydantic import ValidationError
 
-from gateway import configuration, logs
+from gateway import configuration, logs, metrics
 from gateway.app import create_app
 from gateway.settings import Settings, complaints
 from gateway.shortway import ShortProtocol
@@ -29,6 +29,12 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write("".join(f"{why}\n" for why in wrongs))
         return 2
     logs.configure()
+    try:
+        metrics.expose(settings.metrics_host, settings.metrics_port)
+    except OSError as taken:
+        where = f"{settings.metrics_host} port {settings.metrics_port or metrics.PORT}"
+        sys.stderr.write(f"FOREWATT_METRICS_PORT: {where}: {taken.strerror}. Name a free one, or 0 for no metrics.\n")
+        return 2
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway import audit, passwords, store, tokens
 from gateway.attempts import Attempts
-from gateway.auth import DOCUMENTED, LOGIN, REGISTER, Account, Login, refusal, unauthorized
+from gateway.auth import LOGIN, REGISTER, Account, Login, at_least, refusal, unauthorized
 from gateway.counters import Counters
 from gateway.errors import Problem, documented, refused
 from gateway.once import ONCE, Makes, OnceJsonRoute
@@ -26,10 +26,9 @@ from gateway.passwords import Hasher
 from gateway.rights import Identity, Rights, Role, address_of
 from gateway.settings import LONGEST_PASSWORD, SHORTEST_PASSWORD, Knobs, Settings
 from gateway.tables import RevokedToken, User
-from gateway.tokens import LASTS_S, Signer
+from gateway.tokens import Signer
 
 ADMIN: Role = "admin"  # also the name of the first
-FIRST_ROLE: Role = "operator"
 
 router = APIRouter(route_class=OnceJsonRoute, tags=["accounts"], responses=documented(401, 500, 503))
 
@@ -68,7 +67,7 @@ class LoggedIn(BaseModel):
     """A token for Authorization: Bearer, and for how many seconds it is good."""
 
     token: str
-    expiresIn: int = LASTS_S  # noqa: N815 - the customer's name
+    expiresIn: int = Field(description="7200, or less where the login itself ends sooner.")  # noqa: N815
 
 
 class Me(Registered):
@@ -104,7 +103,7 @@ async def opened(settings: Settings, database: Engine, rights: Rights, counters:
 def make_admin(database: Engine, password: str | None) -> None:
     """The account of the first, at the first start with a password for it."""
     if password is not None and _named(database, ADMIN) is None:
-        _add(database, _user(uuid4(), ADMIN, "", passwords.hashed(password), ADMIN), None, None)
+        _add(database, new(ADMIN, "", passwords.hashed(password), ADMIN), None, None)
 
 
 def _desk(request: Request) -> Desk:
@@ -122,34 +121,36 @@ Address = Annotated[str, Depends(_address)]
 
 async def _registrar(request: Request, desk: At, settings: Knobs) -> UUID | None:
     """The admin who makes an account; nobody where people make their own."""
-    if settings.registers_all:
-        return None
     caller = await desk.rights.identify(request.scope["headers"])
-    if caller is None or caller.role != ADMIN:
+    if caller is not None and caller.role == ADMIN:
+        return caller.id
+    if not settings.registers_all:
         raise Problem(403, "registration-closed", "Only an admin makes accounts here. Ask one to add yours.")
-    return caller.id
+    return None
 
 
 Registrar = Annotated[UUID | None, Depends(_registrar)]
 
 
-def _strong(asked: Registration, settings: Knobs) -> Registration:
+def _strong(asked: Registration, settings: Knobs, number: Makes) -> User:
+    """An account that is not stored yet and has no password, whose password is good enough here."""
     if why := passwords.weakness(asked.password.get_secret_value(), strict=settings.strict):
         raise refused([{"loc": ("body", "password"), "type": "password-weak", "msg": why}])
-    return asked
+    user = new(asked.username, asked.email, "", settings.first_role)
+    user.id = number
+    return user
 
 
-Strong = Annotated[Registration, Depends(_strong)]  # a registration whose password is good enough here
+Wanted = Annotated[User, Depends(_strong)]
 
 
 @router.post(REGISTER, status_code=201, dependencies=[ONCE], responses=documented(403, 413, 415))
-async def register(asked: Strong, by: Registrar, desk: At, address: Address, number: Makes) -> Registered:
+async def register(asked: Registration, user: Wanted, by: Registrar, desk: At, address: Address) -> Registered:
     """A new account; names that differ only in case are one name."""
     async with desk.hasher.turn():
-        password = await desk.hasher.hashed(asked.password.get_secret_value())
-    user = _user(number, asked.username, asked.email, password, FIRST_ROLE)
+        user.password = await desk.hasher.hashed(asked.password.get_secret_value())
     if user.name_key == ADMIN or not await asyncio.to_thread(_add, desk.database, user, by or user.id, address):
-        raise Problem(409, "name-taken", "There is an account of this name. Use another name.")
+        raise name_taken()
     return Registered(userId=user.id, username=user.name)
 
 
@@ -168,32 +169,37 @@ async def login(asked: Credentials, desk: At, address: Address, response: Respon
             raise unauthorized("wrong-credentials", "Name or password is wrong. Correct them and send them again.")
         better = await desk.hasher.hashed(password) if passwords.weaker(user.password) else None
     await asyncio.to_thread(_welcome, desk.database, user.id, better, address)
-    return _fresh(desk, user.id, response)
+    return _fresh(desk.signer.make(user.id, user.generation), response)
 
 
-@router.post("/api/auth/refresh", dependencies=DOCUMENTED, responses=documented(403))
+@router.post("/api/auth/refresh", dependencies=[at_least("viewer")], responses=documented(403))
 async def refresh(caller: Login, desk: At, address: Address, response: Response) -> LoggedIn:
-    """A new token for the one that is sent, which ends."""
+    """A new token for the one that is sent, which ends; until twelve hours after login, then log in again."""
     await _give_back(desk, caller, "token-renewed", address)
-    return _fresh(desk, caller.id, response)
+    return _fresh(desk.signer.make(caller.id, caller.generation, caller.since), response)
 
 
-@router.post("/api/auth/logout", status_code=204, dependencies=DOCUMENTED, responses=documented(403))
+@router.post("/api/auth/logout", status_code=204, dependencies=[at_least("viewer")], responses=documented(403))
 async def logout(caller: Login, desk: At, address: Address) -> None:
     """The token that is sent ends now."""
     await _give_back(desk, caller, "logout", address)
 
 
-@router.get("/api/v1/me", dependencies=DOCUMENTED)
+@router.get("/api/v1/me", dependencies=[at_least("viewer")], responses=documented(403))
 async def me(caller: Account, desk: At) -> Me:
     """Whose token or key this is; with a key, the role is the key's."""
     user = await asyncio.to_thread(_of_id, desk.database, caller.id)
     return Me(userId=user.id, username=user.name, email=user.email, role=caller.role)
 
 
-def _fresh(desk: Desk, user: UUID, response: Response) -> LoggedIn:
+def name_taken() -> Problem:
+    """409."""
+    return Problem(409, "name-taken", "There is an account of this name. Use another name.")
+
+
+def _fresh(made: tuple[str, int], response: Response) -> LoggedIn:
     response.headers["Cache-Control"] = "no-store"
-    return LoggedIn(token=desk.signer.make(user))
+    return LoggedIn(token=made[0], expiresIn=made[1])
 
 
 async def _give_back(desk: Desk, caller: Identity, action: str, address: str) -> None:
@@ -202,15 +208,17 @@ async def _give_back(desk: Desk, caller: Identity, action: str, address: str) ->
     desk.rights.forget(caller.proof)
 
 
-def _user(number: UUID, name: str, email: str, password: str, role: Role) -> User:
+def new(name: str, email: str, password: str, role: Role) -> User:
+    """An account that is not stored yet; the password is hashed."""
     return User(
-        id=number,
+        id=uuid4(),
         name=name,
         name_key=name.casefold(),
         email=email,
         role=role,
         password=password,
         created_at=datetime.now(UTC),
+        generation=0,
     )
 
 

@@ -24,14 +24,17 @@ from gateway import (
     imports,
     inference,
     keys,
+    localkey,
     metrics,
     models,
     openinference,
     quotas,
     readings,
+    setup,
     shortway,
     store,
     submissions,
+    users,
     work,
     workbooks,
 )
@@ -66,9 +69,21 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] = KINDS) -> FastAPI
     app.state.settings, app.state.rights, app.state.counters = settings, rights, counters
     app.state.workbooks = workbooks.Desk(settings.imports_at_once)
     app.state.kinds, app.state.watching = kinds, asyncio.Semaphore(work.MOST_WATCHED)
-    for room in (submissions, archive, forecasts, imports, models, readings, catalogue, work, openinference):
-        app.include_router(room.router, dependencies=auth.DOCUMENTED, responses=errors.documented(401))
-    for room in (accounts, auth, health, keys, metrics):
+    for room in (
+        submissions,
+        archive,
+        forecasts,
+        imports,
+        keys,
+        models,
+        readings,
+        catalogue,
+        work,
+        openinference,
+        users,
+    ):
+        app.include_router(room.router, responses=errors.documented(401, 403))
+    for room in (accounts, auth, health, setup):
         app.include_router(room.router)
     errors.install(app)
     quotas.describe(app)
@@ -85,12 +100,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     def prepare() -> None:  # what must be so before anybody asks the database
         store.migrate(database)
         accounts.make_admin(database, settings.word("admin_password"))
+        localkey.begin(settings, database)
+        setup.greet(settings, database)
 
     if settings.inference_socket and not settings.socket:
         log.warning("FOREWATT_INFERENCE_SOCKET is too long for the system; FOREWATT_INFERENCE_URL is used instead.")
     async with (
         store.prepared(prepare) as app.state.prepared,
         accounts.opened(settings, database, app.state.rights, app.state.counters) as app.state.accounts,
+        localkey.kept(settings, database),
         inference.connect(settings) as app.state.inference,
         shortway.opened(settings, app.state.rights) as way,
         crew.opened(settings, app.state.kinds) as app.state.broker,

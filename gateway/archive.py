@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 
 from bentos.load.schema import Answer
 from gateway import store, workbooks
+from gateway.auth import at_least
 from gateway.errors import Problem, documented
 from gateway.forecasts import HighDay, highest
 from gateway.owner import Owner
@@ -106,7 +107,7 @@ class Listed(BaseModel):
     items: list[Kept]
 
 
-@router.get("/api/data/forecast/fetch")
+@router.get("/api/data/forecast/fetch", dependencies=[at_least("viewer")])
 def fetch(asked: Annotated[Paged, Query()], owner: Owner, database: Database) -> Page:
     """Your forecasts of months that have a day in the range, both ends included."""
     wanted = _within(owner, asked)
@@ -117,8 +118,10 @@ def fetch(asked: Annotated[Paged, Query()], owner: Owner, database: Database) ->
     return Page(items=items, page=asked.page, per_page=asked.per_page, total=total)
 
 
-@router.get("/api/data/forecast/export", response_class=Response, responses=_WORKBOOK)
-@router.get(PATH + "/export", response_class=Response, responses=_WORKBOOK)
+@router.get(
+    "/api/data/forecast/export", dependencies=[at_least("viewer")], response_class=Response, responses=_WORKBOOK
+)
+@router.get(PATH + "/export", dependencies=[at_least("viewer")], response_class=Response, responses=_WORKBOOK)
 async def export(asked: Annotated[PagedOrNot, Query()], owner: Owner, database: Database, desk: Sheets) -> Response:
     """The same as an .xlsx with a row for each day, all or the page that is asked for."""
 
@@ -130,7 +133,7 @@ async def export(asked: Annotated[PagedOrNot, Query()], owner: Owner, database: 
     return Response(await desk.do(make), headers=headers, media_type=MEDIA_TYPE)
 
 
-@router.get(PATH, responses=documented(404))
+@router.get(PATH, dependencies=[at_least("viewer")], responses=documented(404))
 def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, response: Response) -> Listed:
     """Your forecasts of months that have a day in the range, the newest first."""
     wanted = _newest(_within(owner, asked)).limit(asked.limit + 1)
@@ -149,7 +152,7 @@ def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, r
     return Listed(items=[_shown(row) for row in found[: asked.limit]])
 
 
-@router.get(PATH + "/{number:uuid}", responses=documented(404))
+@router.get(PATH + "/{number:uuid}", dependencies=[at_least("viewer")], responses=documented(404))
 def one(number: UUID, owner: Owner, database: Database) -> Whole:
     """One of your forecasts, whole."""
     with store.transaction(database) as session:

@@ -1,4 +1,4 @@
-"""How often a login may fail: five times a minute for one account, and as often from one address."""
+"""How often a login may fail, for one account and from one address, and how many accounts an address may make."""
 
 from __future__ import annotations
 

@@ -1,26 +1,28 @@
-"""Who may ask: whoever shows a token or a key, before his body is read. Neither is ever logged, and neither goes on."""
+"""Who may ask: whoever shows a token or a key, before his body is read. Neither is ever logged, and neither goes on.
+
+What he may is a matter of his role: each route says beside it which is the least, by `at_least`.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import APIRouter, Depends, Request, Response, Security, params
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import Problem
-from gateway.rights import NOBODY, Identity, Rights
+from gateway.errors import Problem, documented
+from gateway.rights import NOBODY, ROLES, Identity, Rights, Role
 from gateway.settings import Settings
 
-REGISTER, LOGIN = "/api/auth/register", "/api/auth/login"
-OPEN = frozenset((LOGIN, "/livez", "/readyz", "/metrics", "/docs", "/openapi.json"))
+REGISTER, LOGIN, SETUP = "/api/auth/register", "/api/auth/login", "/api/auth/setup"
+OPEN = frozenset((LOGIN, SETUP, "/livez", "/readyz", "/docs", "/openapi.json"))
 ASKED = "/auth"  # by nginx, for each caller whose right it does not remember
 
 # What the interface says; the decision is the guard's, before a body is read.
 _KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="A machine's key, or the one in FOREWATT_API_KEY.")
 _TOKEN = HTTPBearer(auto_error=False, description="A token that login gave, or a key.")
-DOCUMENTED = [Security(_KEY), Security(_TOKEN)]
 
 router = APIRouter(tags=["operation"])
 
@@ -47,11 +49,6 @@ class Guard:
             await Response(status_code=wrong.status_code, headers=wrong.headers)(scope, receive, send)
         else:
             await wrong.response(scope["path"])(scope, receive, send)
-
-
-@router.get(ASKED, status_code=204, dependencies=DOCUMENTED, responses={401: {"description": "No, without a body."}})
-async def may() -> None:
-    """Whether this caller may ask: 204 or 401, for a proxy in front."""
 
 
 async def _caller(request: Request) -> Identity:
@@ -82,6 +79,35 @@ def _login(caller: Account) -> Identity:
 Login = Annotated[Identity, Depends(_login)]  # who has shown a token, and not a machine's key
 
 
+async def _reaches(
+    wanted: SecurityScopes,
+    caller: Caller,
+    _key: Annotated[str | None, Security(_KEY)],
+    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)],
+) -> None:
+    role = max((role for role in ROLES if role in wanted.scopes), key=ROLES.index)
+    if not caller.may(role):
+        detail = (
+            f"The role {role}, or one above it, is wanted here, and yours is {caller.role}. "
+            "Ask an admin, who gives roles; a key has at most its owner's."
+        )
+        raise Problem(403, "role-too-low", detail)
+
+
+def at_least(role: Role) -> params.Security:
+    """The route is for this role and those above it, 403 for others; OpenAPI has the role as the route's scope."""
+    security: params.Security = Security(_reaches, scopes=[role])
+    return security
+
+
+_REFUSED = {401: {"description": "No, without a body."}, **documented(403)}
+
+
+@router.get(ASKED, status_code=204, dependencies=[at_least("operator")], responses=_REFUSED)
+async def may() -> None:
+    """Whether this caller may ask for predictions: 204, 401 or 403, for a proxy in front."""
+
+
 def refusal() -> Problem:
     """401, and what to do."""
     detail = (
@@ -104,8 +130,8 @@ def exposed(settings: Settings) -> str | None:
         return None
     return (
         f"FOREWATT_HOST: {settings.host} may be reached from other machines, and anybody could ask. "
-        "Set FOREWATT_API_KEY or FOREWATT_API_KEY_FILE, so that callers need the key, or FOREWATT_ANONYMOUS=false, "
-        "so that they need an account, or leave the host at 127.0.0.1."
+        "Leave FOREWATT_ANONYMOUS at false, so that callers need an account or a key, or set FOREWATT_API_KEY or "
+        "FOREWATT_API_KEY_FILE, or leave the host at 127.0.0.1."
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from gateway.auth import at_least
 from gateway.errors import documented
 from gateway.series import Slot
 from gateway.settings import Knobs
@@ -39,7 +40,7 @@ class Catalogue(BaseModel):
     items: list[Listed]
 
 
-@router.get("/api/v1/series")
+@router.get("/api/v1/series", dependencies=[at_least("viewer")])
 def series(settings: Knobs) -> Catalogue:
     """The series that you may keep days of: power, and what else is declared here."""
     items = []

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from bentos.load.schema import Answer, Day, ModelType, Question, Strict, Weather, WeatherMode
 from gateway import inference, snapshots, store, uploads
+from gateway.auth import at_least
 from gateway.errors import documented, refused
 from gateway.inference import DeadlineMs, Inference
 from gateway.once import ONCE, OnceJsonRoute
@@ -60,14 +61,14 @@ class HighDay(BaseModel):
     load: float
 
 
-@router.post("/api/v1/forecasts")
+@router.post("/api/v1/forecasts", dependencies=[at_least("operator")])
 async def forecast(question: Question, client: Inference, deadline_ms: DeadlineMs) -> Answer:
     """The month after the history, or the one asked for: its days and its ten peaks."""
     return await inference.ask(client, question, deadline_ms)
 
 
-@router.post("/api/predict", dependencies=[ONCE])
-@router.post("/api/predict/", dependencies=[ONCE], include_in_schema=False)
+@router.post("/api/predict", dependencies=[at_least("operator"), ONCE])
+@router.post("/api/predict/", dependencies=[at_least("operator"), ONCE], include_in_schema=False)
 async def predict(  # noqa: PLR0913, PLR0917 - what the framework hands over
     asked: FileQuestion,
     owner: Owner,

@@ -5,12 +5,14 @@ parent process lives, which starts the servers.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 
 import httpx
 from pydantic import ValidationError
 
+from gateway import localkey
 from gateway.settings import Settings
 
 PATIENCE_S = 120
@@ -22,7 +24,8 @@ Forewatt answers.
 
 A month of daily load and its ten peak days, from the generated series in {uploads}:
 
-  curl -s {gateway}/api/predict -H 'Content-Type: application/json' -d '{{"new_data_path": "/uploads/power_data.csv"}}'
+  curl -s {gateway}/api/predict -H "X-API-Key: $(cat {key})" \
+    -H 'Content-Type: application/json' -d '{{"new_data_path": "/uploads/power_data.csv"}}'
 
 Ctrl-C stops all of it.
 """
@@ -42,9 +45,10 @@ def main() -> int:
         sys.stderr.write(f"Not ready after {PATIENCE_S} s. Look above for why; is another program on the port?\n")
         return 1
     inference = str(settings.inference_url).rstrip("/")
-    sys.stdout.write(WELCOME.format(gateway=gateway, inference=inference, uploads=settings.uploads))
-    if settings.key is not None:
-        sys.stdout.write("A key is set, which the command has to send too: -H 'X-API-Key: <key>'\n")
+    key = shlex.quote(str(settings.data / localkey.NAME))
+    sys.stdout.write(WELCOME.format(gateway=gateway, inference=inference, uploads=settings.uploads, key=key))
+    if not settings.local_key:
+        sys.stdout.write("FOREWATT_LOCAL_KEY is false, so that the command needs a key of yours: X-API-Key: <key>\n")
     return 0
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
 from gateway import measurements, store, uploads, workbooks
+from gateway.auth import at_least
 from gateway.errors import MAX_FAULTS, Fault, Problem, documented
 from gateway.measurements import Duplicate, OnDuplicate, Sorted
 from gateway.once import ONCE, OnceRoute
@@ -73,8 +74,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {200: _ALSO, **documented(409, 422)}
 _ANSWERS[422]["content"][MEDIA_TYPE] = {}
 
 
-@router.post("/api/data/import", dependencies=[ONCE], responses=_ANSWERS)
-@router.post("/api/v1/readings/import", dependencies=[ONCE], responses=_ANSWERS)
+@router.post("/api/data/import", dependencies=[at_least("engineer"), ONCE], responses=_ANSWERS)
+@router.post("/api/v1/readings/import", dependencies=[at_least("engineer"), ONCE], responses=_ANSWERS)
 async def bring(  # noqa: PLR0913, PLR0917 - what the framework hands over
     file: UploadFile,
     options: Annotated[Options, Query()],
@@ -98,8 +99,8 @@ async def bring(  # noqa: PLR0913, PLR0917 - what the framework hands over
     return await desk.do(take)
 
 
-@router.post("/api/data/sample", responses=documented(404, 409))
-@router.post("/api/v1/readings/sample", responses=documented(404, 409))
+@router.post("/api/data/sample", dependencies=[at_least("engineer")], responses=documented(404, 409))
+@router.post("/api/v1/readings/sample", dependencies=[at_least("engineer")], responses=documented(404, 409))
 async def sample(
     owner: Owner, settings: Knobs, database: Database, desk: Sheets, series: Literal["power"] = "power"
 ) -> Imported:
@@ -116,7 +117,7 @@ async def sample(
     return await desk.do(take)
 
 
-@router.get("/api/v1/imports/{number}", responses=documented(404))
+@router.get("/api/v1/imports/{number}", dependencies=[at_least("viewer")], responses=documented(404))
 def past(number: UUID, owner: Owner, database: Database) -> Past:
     """One of your imports."""
     with store.transaction(database) as session:

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, func, select
 
 from gateway import audit, rights, store
 from gateway.accounts import Address, At
-from gateway.auth import DOCUMENTED, Login
+from gateway.auth import Login, at_least
 from gateway.errors import Problem, documented
 from gateway.once import ONCE, OnceJsonRoute
-from gateway.rights import ROLES, Identity, Role
+from gateway.rights import Role
 from gateway.store import Database
 from gateway.tables import Key
 
@@ -25,7 +25,7 @@ MOST_KEYS = 100  # of one account that are not revoked
 PREFIX_LENGTH = 11  # enough to tell keys apart; 35 letters stay secret
 
 router = APIRouter(
-    route_class=OnceJsonRoute, tags=["keys"], dependencies=DOCUMENTED, responses=documented(401, 403, 422, 500, 503)
+    route_class=OnceJsonRoute, tags=["keys"], dependencies=[at_least("viewer")], responses=documented(422, 500, 503)
 )
 
 
@@ -69,10 +69,11 @@ class ShownKeys(BaseModel):
 async def make(asked: NewKey, caller: Login, database: Database, address: Address, response: Response) -> MadeKey:
     """A key for a machine; keep it, since only its hash stays here."""
     role = asked.role or caller.role
-    if ROLES.index(role) > ROLES.index(caller.role):
+    if not caller.may(role):
         raise Problem(403, "role-too-high", f"Your own role is {caller.role}. Ask for a key of that or less.")
-    secret = rights.KEY_MARK.decode() + secrets.token_urlsafe(32)
-    key = await asyncio.to_thread(_add, database, _new(asked, role, caller, secret), address)
+    lasts = timedelta(days=asked.expires_in_days) if asked.expires_in_days else None
+    key, secret = new(caller.id, asked.name, role, lasts)
+    key = await asyncio.to_thread(_add, database, key, address)
     response.headers["Cache-Control"] = "no-store"
     return MadeKey(**ShownKey.model_validate(key).model_dump(), key=secret)
 
@@ -80,29 +81,48 @@ async def make(asked: NewKey, caller: Login, database: Database, address: Addres
 @router.get("/api/v1/keys")
 async def show(caller: Login, database: Database) -> ShownKeys:
     """The caller's own keys."""
-    found = await asyncio.to_thread(_of, database, caller.id)
-    return ShownKeys(items=[ShownKey.model_validate(key) for key in found])
+    return await asyncio.to_thread(of, database, caller.id)
 
 
 @router.delete("/api/v1/keys/{key}", status_code=204, responses=documented(404))
 async def revoke(key: UUID, caller: Login, desk: At, address: Address) -> None:
     """The key admits nobody from now on."""
-    await asyncio.to_thread(_revoke, desk.database, key, caller, address)
+    await asyncio.to_thread(end, desk.database, key, caller.id, caller.id, address)
     desk.rights.forget(str(key))
 
 
-def _new(asked: NewKey, role: Role, owner: Identity, secret: str) -> Key:
-    now, days = datetime.now(UTC), asked.expires_in_days
-    return Key(
+def new(owner: UUID, name: str, role: Role, lasts: timedelta | None) -> tuple[Key, str]:
+    """A row that is not stored yet, and the key itself."""
+    now, secret = datetime.now(UTC), rights.KEY_MARK.decode() + secrets.token_urlsafe(32)
+    key = Key(
         id=uuid4(),
-        owner=owner.id,
-        name=asked.name,
+        owner=owner,
+        name=name,
         prefix=secret[:PREFIX_LENGTH],
         digest=rights.digest(secret.encode()),
         role=role,
         created_at=now,
-        expires_at=now + timedelta(days=days) if days else None,
+        expires_at=now + lasts if lasts else None,
     )
+    return key, secret
+
+
+def of(database: Engine, owner: UUID) -> ShownKeys:
+    """This account's."""
+    wanted = select(Key).where(Key.owner == owner, Key.revoked_at.is_(None)).order_by(Key.created_at, Key.id)
+    with store.transaction(database) as session:
+        return ShownKeys(items=[ShownKey.model_validate(key) for key in session.scalars(wanted)])
+
+
+def end(database: Engine, number: UUID, owner: UUID, by: UUID, address: str) -> None:
+    """This account's key admits nobody any more; 404 where it has none of this id."""
+    with store.transaction(database) as session:
+        key = session.get(Key, number)
+        if key is None or key.owner != owner or key.revoked_at is not None:
+            raise Problem(404, "no-such-key", "There is no key of this id. The list of keys has those that there are.")
+        key.revoked_at = datetime.now(UTC)
+        session.flush()
+        audit.append(session, "key-revoked", by, number, address)
 
 
 def _add(database: Engine, key: Key, address: str) -> Key:
@@ -113,19 +133,3 @@ def _add(database: Engine, key: Key, address: str) -> Key:
             raise Problem(409, "too-many-keys", f"You have {MOST_KEYS} keys. Revoke those that you do not use.")
         session.add(key)
     return key
-
-
-def _of(database: Engine, owner: UUID) -> list[Key]:
-    wanted = select(Key).where(Key.owner == owner, Key.revoked_at.is_(None)).order_by(Key.created_at, Key.id)
-    with store.transaction(database) as session:
-        return list(session.scalars(wanted))
-
-
-def _revoke(database: Engine, number: UUID, caller: Identity, address: str) -> None:
-    with store.transaction(database) as session:
-        key = session.get(Key, number)
-        if key is None or key.owner != caller.id or key.revoked_at is not None:
-            raise Problem(404, "no-such-key", "You have no key of this id. GET /api/v1/keys gives the list of yours.")
-        key.revoked_at = datetime.now(UTC)
-        session.flush()
-        audit.append(session, "key-revoked", caller.id, number, address)

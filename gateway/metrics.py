@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from bisect import bisect_left
 from collections.abc import Iterator
 from importlib import metadata
 from itertools import accumulate
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Gauge, Info, generate_latest
+from prometheus_client import REGISTRY, Gauge, Info, start_http_server
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 from starlette.types import Scope
 
+PORT, NEIGHBOURS = 9464, 16  # where nothing else is said, the first of so many that is free
 # OpenTelemetry's advice for HTTP durations, so that both worlds draw the same curves.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -62,7 +64,7 @@ TASKS = Gauge("forewatt_task_state", "Tasks by their status.", ("state",))
 TASK_AGE = Gauge("forewatt_task_age_seconds", "Since the oldest unfinished task was submitted; 0 where there is none.")
 BUILD = Info("forewatt_build", "What is running.")
 
-router = APIRouter(tags=["operation"])
+log = logging.getLogger(__name__)
 
 
 def version() -> str:
@@ -86,7 +88,21 @@ def method_of(scope: Scope) -> str:
     return scope["method"] if scope["method"] in METHODS else "OTHER"
 
 
-@router.get("/metrics", response_class=Response)
-def expose() -> Response:
-    """Prometheus reads here."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+def expose(host: str, port: int | None) -> int | None:
+    """Prometheus reads there from now on, by threads of their own; gives the port, nothing for 0.
+
+    Of several gateways on one machine each takes the next free one, unless it is told which. ``OSError`` where that
+    is taken, or the host is none of ours.
+    """
+    if port == 0:
+        return None
+    for one in (port,) if port else range(PORT, PORT + NEIGHBOURS):
+        try:
+            start_http_server(one, host)
+        except OSError as taken:
+            if port or taken.errno != errno.EADDRINUSE:
+                raise
+        else:
+            log.info("metrics for Prometheus are on %s, port %d", host, one)
+            return one
+    raise OSError(errno.EADDRINUSE, f"taken, and so are the {NEIGHBOURS - 1} after it")

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from gateway import fits, inference, store
+from gateway.auth import at_least
 from gateway.errors import Problem, documented
 from gateway.inference import Inference
 from gateway.owner import Owner
@@ -84,7 +85,7 @@ async def _released(settings: Knobs, client: Inference) -> Released:
     return Released(model_version=version or await inference.released(client))
 
 
-@router.get(PATH)
+@router.get(PATH, dependencies=[at_least("viewer")])
 def listed(  # noqa: PLR0913, PLR0917 - what the framework hands over
     asked: Annotated[Asked, Query()],
     owner: Owner,
@@ -105,7 +106,7 @@ def listed(  # noqa: PLR0913, PLR0917 - what the framework hands over
     return Listed(items=[_shown(fit, settings, Fitted) for fit in found[: asked.limit]], released=released)
 
 
-@router.get(PATH + "/{version}", responses=documented(404))
+@router.get(PATH + "/{version}", dependencies=[at_least("viewer")], responses=documented(404))
 def one(version: str, owner: Owner, settings: Knobs, database: Database) -> WithCard:
     """One of your models by its version, with its card."""
     wanted = select(Fit).where(Fit.owner == owner, Fit.model_version == version).order_by(Fit.created_at.desc())

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Result
 
 from bentos.load.schema import LocalDay, refusal
 from gateway import measurements, store, workbooks
+from gateway.auth import at_least
 from gateway.errors import Problem, documented
 from gateway.owner import Owner
 from gateway.quality import Finding, History, look
@@ -22,6 +23,7 @@ from gateway.workbooks import MEDIA_TYPE, Sheets
 router = APIRouter(tags=["measurements"], responses=documented(400, 422, 500, 503))
 
 MOST_PER_PAGE = 500
+_WORKBOOK: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}}}
 
 
 class Days(BaseModel):
@@ -118,8 +120,8 @@ class Quality(BaseModel):
     findings: list[Finding]
 
 
-@router.get("/api/data/fetchData")
-@router.get("/api/v1/readings")
+@router.get("/api/data/fetchData", dependencies=[at_least("viewer")])
+@router.get("/api/v1/readings", dependencies=[at_least("viewer")])
 def fetch(asked: Annotated[Paged, Query()], owner: Owner, settings: Knobs, database: Database) -> Page:
     """A page of the days in a range, oldest first."""
     series, wanted = _wanted(asked, owner, settings)
@@ -130,8 +132,8 @@ def fetch(asked: Annotated[Paged, Query()], owner: Owner, settings: Knobs, datab
     return Page(items=items, page=asked.page, per_page=asked.per_page, total=total)
 
 
-@router.get("/api/data/export", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
-@router.get("/api/v1/readings/export", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
+@router.get("/api/data/export", dependencies=[at_least("viewer")], response_class=Response, responses=_WORKBOOK)
+@router.get("/api/v1/readings/export", dependencies=[at_least("viewer")], response_class=Response, responses=_WORKBOOK)
 async def export(
     asked: Annotated[PagedOrNot, Query()], owner: Owner, settings: Knobs, database: Database, desk: Sheets
 ) -> Response:
@@ -151,8 +153,8 @@ async def export(
     return Response(await desk.do(make), headers=headers, media_type=MEDIA_TYPE)
 
 
-@router.get("/api/data/quality")
-@router.get("/api/v1/readings/quality")
+@router.get("/api/data/quality", dependencies=[at_least("viewer")])
+@router.get("/api/v1/readings/quality", dependencies=[at_least("viewer")])
 def quality(asked: Annotated[Range, Query()], owner: Owner, settings: Knobs, database: Database) -> Quality:
     """What is remarkable about the days in a range, with what to do about it."""
     series, wanted = _wanted(asked, owner, settings)
@@ -165,8 +167,8 @@ def quality(asked: Annotated[Range, Query()], owner: Owner, settings: Knobs, dat
     return Quality(days=len(days), first=first, last=last, findings=look(history, dropped))
 
 
-@router.delete("/api/data")
-@router.delete("/api/v1/readings")
+@router.delete("/api/data", dependencies=[at_least("engineer")])
+@router.delete("/api/v1/readings", dependencies=[at_least("engineer")])
 def delete(asked: Annotated[Confirmed, Query()], owner: Owner, settings: Knobs, database: Database) -> Deleted:
     """Delete the days in a range, for good."""
     _, wanted = _wanted(asked, owner, settings)

@@ -23,10 +23,11 @@ from gateway.errors import Unavailable
 from gateway.messages import KEY_HEADERS
 from gateway.settings import Settings
 from gateway.tables import Key, RevokedToken, User
-from gateway.tokens import Signer
+from gateway.tokens import Signer, Token
 
 Role = Literal["viewer", "operator", "expert", "engineer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "expert", "engineer", "admin")  # each may what those before it may
+ASKS: Role = "operator"  # for predictions; as the route of inferences says
 
 BEARER = b"bearer "
 KEY_MARK = b"fw_"  # how a machine's key begins
@@ -37,7 +38,7 @@ USED_S = 60  # a key's last use is written no more often
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks. Without an account, as with the key of all, the id is `NOBODY`."""
+    """Who asks. Without an account, as with the key of all or this machine's own, the id is `NOBODY`."""
 
     id: UUID
     name: str
@@ -45,11 +46,17 @@ class Identity:
     shown: Literal["nothing", "static key", "token", "key"]
     proof: str = ""  # the token's jti or the key's id
     until: float = math.inf  # when the proof ends, in seconds since 1970
+    since: float = 0.0  # when a token's password was typed
+    generation: int = 0  # of a token's user
+
+    def may(self, wanted: Role) -> bool:
+        """Whether the role is this one or above it."""
+        return ROLES.index(self.role) >= ROLES.index(wanted)
 
 
 NOBODY = UUID(int=0)
-ANONYMOUS = Identity(NOBODY, "anonymous", "operator", "nothing")
-KEYHOLDER = Identity(NOBODY, "key", "operator", "static key")
+ANONYMOUS = Identity(NOBODY, "anonymous", "engineer", "nothing")
+KEYHOLDER = Identity(NOBODY, "key", "engineer", "static key")
 
 
 class Rights:
@@ -66,8 +73,11 @@ class Rights:
         self._database, self._signer = database, signer
 
     def admits(self, credentials: tuple[bytes, ...]) -> bool:
-        """Whether one of them is known to admit, without waiting; what is not known may still turn out to."""
-        return self.anonymous or any(self._recall(credential) for credential in credentials)
+        """Whether one of them is known to admit to predictions, without waiting; others may still turn out to."""
+        if self.anonymous:
+            return True
+        found = next(filter(None, map(self._recall, credentials)), None)
+        return found is not None and found.may(ASKS)
 
     async def identify(self, headers: Iterable[tuple[bytes, bytes]]) -> Identity | None:
         """The first that these (names in lower case) prove; nothing for who may not ask. 503 without a database."""
@@ -80,6 +90,11 @@ class Rights:
         """A token or key that was given back admits nobody from here on, nor does a look-up that is under way."""
         self._forgotten += 1
         self._admitted = {key: kept for key, kept in self._admitted.items() if kept[1].proof != proof}
+
+    def forget_all_of(self, user: UUID) -> None:
+        """The same for whatever this user shows; what still holds is asked about anew."""
+        self._forgotten += 1
+        self._admitted = {key: kept for key, kept in self._admitted.items() if kept[1].id != user}
 
     def _recall(self, credential: bytes) -> Identity | None:
         kept = self._admitted.get(credential)
@@ -95,7 +110,7 @@ class Rights:
         if credential.startswith(KEY_MARK):
             found = await asyncio.to_thread(_by_key, self._database, credential)
         elif token := self._signer.read(credential):
-            found = await asyncio.to_thread(_by_token, self._database, token.user, token.jti, token.until)
+            found = await asyncio.to_thread(_by_token, self._database, token)
         else:
             return None
         return self._remember(credential, found) if found and forgotten == self._forgotten else found
@@ -131,11 +146,15 @@ def least(one: Role, other: Role) -> Role:
     return min(one, other, key=ROLES.index)
 
 
-def _by_token(database: Engine, user: UUID, jti: str, until: float) -> Identity | None:
-    revoked = exists().where(RevokedToken.jti == jti)
+def _by_token(database: Engine, token: Token) -> Identity | None:
+    revoked = exists().where(RevokedToken.jti == token.jti)
+    wanted = select(User).where(User.id == token.user, User.id != NOBODY, User.disabled_at.is_(None), ~revoked)
     with store.transaction(database) as session:
-        found = session.scalar(select(User).where(User.id == user, User.disabled_at.is_(None), ~revoked))
-    return Identity(found.id, found.name, _role(found.role), "token", jti, until) if found else None
+        user = session.scalar(wanted.where(User.generation == token.generation))
+    if user is None:
+        return None
+    role = _role(user.role)
+    return Identity(user.id, user.name, role, "token", token.jti, token.until, token.since, token.generation)
 
 
 def _by_key(database: Engine, credential: bytes) -> Identity | None:

@@ -110,14 +110,18 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = None
     api_key_file: FilePath | None = None
-    anonymous: bool = True  # counts where no key is set
+    anonymous: bool = False  # counts where no key is set
+    local_key: bool = True
     registration: bool | None = None
+    first_role: Literal["viewer", "operator", "expert", "engineer"] = "engineer"
     secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     secret_file: FilePath | None = None
     admin_password: Annotated[SecretStr, AfterValidator(_password)] | None = None
     admin_password_file: FilePath | None = None
     body_limit_bytes: int = Field(default=8 * MEBIBYTE, ge=1024)
     deadline_ms: int = Field(default=10_000, ge=1, le=MAX_DEADLINE_MS)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     pool_size: int = Field(default=64, ge=1, le=1024)
     drain_s: int = Field(default=15, ge=0)
     import_rows: int = Field(default=200_000, ge=1)

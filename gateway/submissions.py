@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func, select
 
 from bentos.load.schema import MODEL_DAYS, Answer, ModelType
 from gateway import months, polling, store, tasks
+from gateway.auth import at_least
 from gateway.broker import Tell
 from gateway.errors import Problem, documented
 from gateway.fits import Subject
@@ -81,7 +82,7 @@ class Result(Submitted):
     error: Failure | None
 
 
-@router.post("/api/forecast/submit", status_code=202, dependencies=[ONCE], responses=_SUBMITTED)
+@router.post("/api/forecast/submit", status_code=202, dependencies=[at_least("operator"), ONCE], responses=_SUBMITTED)
 def submit(asked: AskedAsWritten, desk: At, response: Response) -> Submitted:
     """A month of your stored days, forecast by the model that was fitted on them, or that is fitted now."""
     task = _submit(asked, desk)
@@ -89,7 +90,7 @@ def submit(asked: AskedAsWritten, desk: At, response: Response) -> Submitted:
     return Submitted(taskId=task.id)
 
 
-@router.post(TASKS, status_code=202, dependencies=[ONCE], responses=_SUBMITTED)
+@router.post(TASKS, status_code=202, dependencies=[at_least("operator"), ONCE], responses=_SUBMITTED)
 def submit_task(asked: Asked, desk: At, response: Response) -> Submitted:
     """The same, by the ensemble where no model is named."""
     task = _submit(asked, desk)
@@ -97,8 +98,18 @@ def submit_task(asked: Asked, desk: At, response: Response) -> Submitted:
     return Submitted(taskId=task.id)
 
 
-@router.get(RESULT + "/{task_id}", response_model=Result, responses={**polling.DOCUMENTED, **documented(404)})
-@router.get(TASKS + "/{task_id}", response_model=Result, responses={**polling.DOCUMENTED, **documented(404)})
+@router.get(
+    RESULT + "/{task_id}",
+    dependencies=[at_least("viewer")],
+    response_model=Result,
+    responses={**polling.DOCUMENTED, **documented(404)},
+)
+@router.get(
+    TASKS + "/{task_id}",
+    dependencies=[at_least("viewer")],
+    response_model=Result,
+    responses={**polling.DOCUMENTED, **documented(404)},
+)
 def result(task_id: UUID, owner: Owner, database: Database, known: Known = None) -> Response:
     """How a task stands. Ask again after Retry-After, with the ETag as If-None-Match."""
     with store.transaction(database) as session:

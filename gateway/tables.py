@@ -69,6 +69,7 @@ class User(Base):
     password: Mapped[str] = mapped_column(String(255))  # algorithm, iterations, salt and hash
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    generation: Mapped[int] = mapped_column(default=0)  # of logins; one more, and all tokens before it have ended
 
 
 class Key(Base):
@@ -95,6 +96,15 @@ class RevokedToken(Base):
 
     jti: Mapped[str] = mapped_column(String(32), primary_key=True)
     until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class SetupToken(Base):
+    """What makes the first admin: the hash of a token that was shown once."""
+
+    __tablename__ = "setup_tokens"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class AuditEntry(Base):
@@ -233,4 +243,6 @@ class IdempotencyKey(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     status: Mapped[int | None]
     headers: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
-    body: Mapped[bytes | None] = mapped_column(LargeBinary().with_variant(MEDIUMBLOB(), "mysql"))  # empty where it may not be kept
+    body: Mapped[bytes | None] = mapped_column(
+        LargeBinary().with_variant(MEDIUMBLOB(), "mysql")
+    )  # empty where it may not be kept

@@ -1,4 +1,7 @@
-"""Login tokens: JWTs of two hours, signed by a secret of this installation."""
+"""Login tokens: JWTs of two hours, signed by a secret of this installation.
+
+They can be renewed, but not for ever: twelve hours after the password was typed it is asked for again.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,21 @@ import jwt
 
 from gateway.settings import Settings
 
-LASTS_S = 7200
+LASTS_S, LOGIN_LASTS_S = 7200, 12 * 3600
 ALGORITHM, TYPE = "HS256", "at+jwt"  # the type of access tokens (RFC 9068)
 ISSUER = AUDIENCE = "forewatt"
-CLAIMS = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti"]
+CLAIMS = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti", "auth_time", "gen"]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says that is ours and has not ended."""
+    """What a token says that is ours and has not ended; times in seconds since 1970."""
 
     user: UUID
+    generation: int  # of the user's logins
     jti: str
-    until: int  # seconds since 1970
+    since: int  # when the password was typed
+    until: int
 
 
 class Signer:
@@ -39,19 +44,23 @@ class Signer:
         self._secret = secret
         self._sealing = hashlib.sha256(b"seal " + secret.encode()).digest()
 
-    def make(self, user: UUID) -> str:
-        """For this user, from now on."""
+    def make(self, user: UUID, generation: int, since: float | None = None) -> tuple[str, int]:
+        """From now on, and for how many seconds; ``since`` is when the password was typed, if not now."""
         now = int(time.time())
+        begun = now if since is None else int(since)
+        lasts = min(LASTS_S, begun + LOGIN_LASTS_S - now)
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": str(user),
             "iat": now,
             "nbf": now,
-            "exp": now + LASTS_S,
+            "exp": now + lasts,
             "jti": uuid4().hex,
+            "auth_time": begun,
+            "gen": generation,
         }
-        return jwt.encode(claims, self._secret, ALGORITHM, headers={"typ": TYPE})
+        return jwt.encode(claims, self._secret, ALGORITHM, headers={"typ": TYPE}), lasts
 
     def read(self, token: bytes) -> Token | None:
         """Nothing for all that is not ours, not yet or no longer."""
@@ -60,11 +69,12 @@ class Signer:
                 token, self._secret, [ALGORITHM], options={"require": CLAIMS}, audience=AUDIENCE, issuer=ISSUER
             )
             claims = found["payload"]
-            user, until = UUID(claims["sub"]), int(claims["exp"])
-        except (jwt.InvalidTokenError, ValueError):
+            since, until = int(claims["auth_time"]), int(claims["exp"])
+            read = Token(UUID(claims["sub"]), int(claims["gen"]), str(claims["jti"]), since, until)
+        except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError):
             return None
-        ours = found["header"].get("typ") == TYPE and until - int(claims["iat"]) <= LASTS_S
-        return Token(user, str(claims["jti"]), until) if ours else None
+        short = until - int(claims["iat"]) <= LASTS_S and until - since <= LOGIN_LASTS_S
+        return read if short and found["header"].get("typ") == TYPE else None
 
     def seal(self, pieces: Iterable[bytes]) -> str:
         """64 letters for these pieces in their order; who has not the secret cannot try out what they were."""

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import metrics, polling, tasks
+from gateway.auth import at_least
 from gateway.errors import Problem, Unavailable, documented
 from gateway.owner import Owner
 from gateway.polling import Known
@@ -93,7 +94,7 @@ class Asked(BaseModel):
     after: UUID | None = Field(None, description="The last task of the page before.")
 
 
-@router.get(PATH)
+@router.get(PATH, dependencies=[at_least("viewer")])
 def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, response: Response) -> Listed:
     """Your tasks, the newest first."""
     after = _found(database, owner, asked.after) if asked.after else None
@@ -105,14 +106,19 @@ def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, r
     return Listed(items=[Brief.model_validate(task) for task in found[: asked.limit]])
 
 
-@router.get(PATH + "/{number}", response_model=Shown, responses={**polling.DOCUMENTED, **documented(404)})
+@router.get(
+    PATH + "/{number}",
+    dependencies=[at_least("viewer")],
+    response_model=Shown,
+    responses={**polling.DOCUMENTED, **documented(404)},
+)
 def look(number: UUID, owner: Owner, database: Database, known: Known = None) -> Response:
     """One of your tasks. Ask again after Retry-After, with the ETag as If-None-Match."""
     shown = _shown(database, owner, number)
     return polling.answer(shown, known, None if _ended(shown) else polling.wait_s(shown.left_s))
 
 
-@router.delete(PATH + "/{number}", responses=documented(404, 409))
+@router.delete(PATH + "/{number}", dependencies=[at_least("operator")], responses=documented(404, 409))
 def cancel(number: UUID, owner: Owner, database: Database) -> Shown:
     """End a task; what is being done for it stops within seconds."""
     ended = tasks.cancel(database, owner, number)

@@ -44,6 +44,11 @@ class Running:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def right(self) -> dict[str, str]:
+        """The header with the key that a gateway wrote when it started."""
+        return {"X-API-Key": (Path(self.environment["FOREWATT_DATA"]) / "local.key").read_text().strip()}
+
     def start(self) -> None:
         """Begin, and do not wait."""
         program = shutil.which(self.command[0], path=self.environment["PATH"]) or self.command[0]

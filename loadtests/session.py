@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 import time
@@ -26,20 +25,15 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests import profiles
 from loadtests.profiles import Profile, ProfileError
 from loadtests.record import Book, Recorder
+from loadtests.rights import shown
 from loadtests.shapes import Floats, arrivals, length_s, level_at
 from loadtests.verdict import EXIT, Asked, judge, publish
 from loadtests.watch import Watch
 
 USUAL = "short"  # where Locust's own option --profile names none
 PAGE = "forewatt_page"  # the message a worker sends
-API_KEY = "FOREWATT_API_KEY"
 PAGE_S, CPU_S = 5.0, 1.0
 PATIENCE_S = 45.0  # from the last arrival to the end of a run in which somebody never comes back
-
-
-def api_key() -> dict[str, str]:
-    """The caller's right, from the environment."""
-    return {"X-API-Key": os.environ[API_KEY]} if os.environ.get(API_KEY) else {}
 
 
 class Session:
@@ -193,7 +187,7 @@ def _finish(session: Session, watch: Watch) -> None:
 def _server(host: str) -> dict[str, str]:
     """What answers there, in its own words."""
     try:
-        said = json.loads(HTTPClient.from_url(host).get("/v2", headers=api_key()).read())
+        said = json.loads(HTTPClient.from_url(host).get("/v2", headers=shown(host)).read())
         return {"name": str(said["name"]), "version": str(said["version"])}
     except (OSError, ValueError, LookupError, TypeError, HTTPConnectionClosed):
         return {}

@@ -18,7 +18,8 @@ from locust.exception import StopUser
 
 from loadtests.clock import Alarm
 from loadtests.record import LATE, OK, REJECTED
-from loadtests.session import Session, api_key
+from loadtests.rights import shown
+from loadtests.session import Session
 
 MOST_IN_FLIGHT = 4096
 IN_A_ROW = 32  # sent before answers get their turn
@@ -76,7 +77,8 @@ class Caller(FastHttpUser):
         self.session = Session.of(self.environment)
         profile = self.session.profile
         self.deadline_s = profile.deadline_ms / 1000
-        self.headers = {"Content-Type": "application/json", DEADLINE: str(profile.deadline_ms)} | api_key()
+        asking = {"Content-Type": "application/json", DEADLINE: str(profile.deadline_ms)}
+        self.headers = asking | shown(self.host or "")
         self.dice = random.Random(self.session.seed)  # noqa: S311 - which story, not a secret
         self.prepare()
 

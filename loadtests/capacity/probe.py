@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from loadtests.answers import Log, percentile
 from loadtests.capacity.verdicts import Outcome
 from loadtests.open_loop import Target, run
 from loadtests.questions import Questions
+from loadtests.rights import shown
 from loadtests.shapes import burst, poisson
 from loadtests.watch import between, sample
 
@@ -85,11 +85,10 @@ class Prober:
 
 
 def target(suite: str, url: str, *, direct: bool) -> Target:
-    """The suite's questions to the gateway or the inference server at ``url``, with the key of ``FOREWATT_API_KEY``."""
+    """The suite's questions to the gateway or the inference server at ``url``, with what lets a caller in."""
     asked = SUITES[suite]()
     path = DIRECT.get(asked.path, asked.path) if direct else asked.path
-    key = os.environ.get("FOREWATT_API_KEY")
-    return Target(url.rstrip("/") + path, asked.bodies, headers={"X-API-Key": key} if key else {})
+    return Target(url.rstrip("/") + path, asked.bodies, headers=shown(url))
 
 
 def void_because(log: Log, crowd: float) -> list[str]:

@@ -63,7 +63,7 @@ def steady(ways: Sequence[Way], bodies: Sequence[bytes], seconds: float) -> dict
     arrivals = shapes.constant(RATE, seconds / OPEN_ROUNDS)
     for number in range(OPEN_ROUNDS):
         for way in _turned(ways, number):
-            log = run(Target(way.url + INFER, bodies, DEADLINE_MS, connections=4), arrivals)
+            log = run(Target(way.url + INFER, bodies, DEADLINE_MS, headers=way.headers, connections=4), arrivals)
             if not (log.status == 200).all():
                 raise VoidError(f"{way.name}: statuses {sorted(set(log.status.tolist()))}, and 200 is wanted")
             refuse_void([log], official=False)
@@ -90,7 +90,8 @@ def _turned(ways: Sequence[Way], number: int) -> list[Way]:
 
 
 def _drive(way: Way, questions: Path, connections: int, seconds: float) -> Busy:
-    options = ["-t1", f"-c{connections}", f"-d{max(seconds, 1):.0f}s", "--timeout", "10s", "-H", way.header]
+    options = ["-t1", f"-c{connections}", f"-d{max(seconds, 1):.0f}s", "--timeout", "10s"]
+    options += [word for name, value in way.headers.items() for word in ("-H", f"{name}: {value}")]
     asked = [wrk(), *options, "-s", str(PEERS / "wrk.lua"), way.url + INFER, "--", str(questions)]
     began, generator = way.cpu_s(), _children_cpu_s()
     said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout  # noqa: S603

@@ -7,9 +7,9 @@ import os
 import pwd
 import shutil
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtests.servers import ROOT, Running, Starter, free_port
@@ -17,17 +17,17 @@ from loadtests.servers import ROOT, Running, Starter, free_port
 INFER = "/v2/models/load/infer"
 DIRECT, TCP, UNIX, LONG, NGINX = "direct", "gateway, TCP", "gateway, Unix socket", "gateway, long way", "nginx"
 # Harmless, does not go on, and is not ordinary: what carries it goes through uvicorn, FastAPI and httpx.
-LONG_WAY = "TE: trailers"
+LONG_WAY = {"TE": "trailers"}
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to the model: an address, a header to send, and the process in between whose time counts."""
+    """One way to the model: an address, the process in between whose time counts, and headers that let a caller in."""
 
     name: str
     url: str
     hop: Running | None
-    header: str = "Accept: */*"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def cpu_s(self) -> float:
         """What the process in between and its workers have used."""
@@ -45,13 +45,13 @@ def ways(folder: Path) -> Iterator[list[Way]]:
         unix = start.gateway(FOREWATT_INFERENCE_URL=inference.url, FOREWATT_INFERENCE_SOCKET=str(shared))
         found = [
             Way(DIRECT, inference.url, None),
-            Way(TCP, tcp.url, tcp),
-            Way(UNIX, unix.url, unix),
-            Way(LONG, unix.url, unix, LONG_WAY),
+            Way(TCP, tcp.url, tcp, tcp.right),
+            Way(UNIX, unix.url, unix, unix.right),
+            Way(LONG, unix.url, unix, unix.right | LONG_WAY),
         ]
         if program := shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin"):
             front = _nginx(start, program, unix.url, shared)
-            found.append(Way(NGINX, front.url, front))
+            found.append(Way(NGINX, front.url, front, unix.right))
         yield found
 
 

@@ -26,7 +26,7 @@ import servers
 from works import NO_BROKER
 
 from bentos.load.schema import Answer, Question
-from gateway import store
+from gateway import localkey, store
 from gateway.app import create_app
 from gateway.owner import owner
 from gateway.settings import Settings
@@ -50,6 +50,23 @@ def running(app, http="auto") -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """The key that a running gateway keeps in its data folder."""
+    return {"X-API-Key": (settings.data / localkey.NAME).read_text().strip()}
+
+
+@contextmanager
+def calling(url: str, settings: Settings | None) -> Iterator[httpx.Client]:
+    """A client, which shows the key of the machine with each request that shows nothing else."""
+
+    def show(request: httpx.Request) -> None:
+        if settings is not None and not {"x-api-key", "authorization"} & set(request.headers):
+            request.headers.update(shown(settings))
+
+    with httpx.Client(base_url=url, trust_env=False, event_hooks={"request": [show]}) as client:
+        yield client
 
 
 @dataclass
@@ -157,9 +174,15 @@ def address(settings: Settings) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def right(address: str, settings: Settings) -> dict[str, str]:
+    """What lets a caller in who has no account: the key of this machine."""
+    return shown(settings)
+
+
 @pytest.fixture
-def gateway(address: str, inference: FakeInference) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, trust_env=False) as client:
+def gateway(address: str, settings: Settings, inference: FakeInference) -> Iterator[httpx.Client]:
+    with calling(address, settings) as client:
         yield client
 
 
@@ -171,11 +194,11 @@ def history():
 
 @pytest.fixture(scope="session")
 def run_gateway():
-    """Starts a gateway of its own settings; gives a client of it."""
+    """Starts a gateway of its own settings; gives a client of it, who is a stranger where ``key`` is false."""
 
     @contextmanager
-    def run(settings: Settings) -> Iterator[httpx.Client]:
-        with running(create_app(settings), ShortProtocol) as url, httpx.Client(base_url=url, trust_env=False) as client:
+    def run(settings: Settings, *, key: bool = True) -> Iterator[httpx.Client]:
+        with running(create_app(settings), ShortProtocol) as url, calling(url, settings if key else None) as client:
             yield client
 
     return run
@@ -183,7 +206,13 @@ def run_gateway():
 
 @pytest.fixture(scope="session")
 def shared_settings(upstream: FakeInference, tmp_path_factory) -> Settings:
-    return Settings(data=tmp_path_factory.mktemp("shared"), inference_url=upstream.url, rate_limit="off", **NO_BROKER)
+    return Settings(
+        data=tmp_path_factory.mktemp("shared"),
+        inference_url=upstream.url,
+        rate_limit="off",
+        anonymous=True,
+        **NO_BROKER,
+    )
 
 
 @pytest.fixture(scope="session")

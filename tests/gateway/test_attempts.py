@@ -20,7 +20,7 @@ WRONG = "not-the-password"
 @pytest.fixture
 def people(run_gateway, upstream, tmp_path):
     """A gateway where nothing has failed yet."""
-    with run_gateway(Settings(data=tmp_path, inference_url=upstream.url, anonymous=False)) as client:
+    with run_gateway(Settings(data=tmp_path, inference_url=upstream.url), key=False) as client:
         yield client
 
 

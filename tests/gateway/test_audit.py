@@ -108,9 +108,9 @@ def test_what_fails_leaves_no_entry(database):
 
 
 def test_an_address_that_is_none_is_written_as_unknown(run_gateway, upstream, tmp_path):
-    settings = Settings(data=tmp_path, inference_url=upstream.url)
+    settings = Settings(data=tmp_path, inference_url=upstream.url, local_key=False)
     given = ["192.0.2.7", "2001:db8::1%eth0", "no address", "x" * 5000]
-    with run_gateway(settings) as client:
+    with run_gateway(settings, key=False) as client:
         for address in given:
             assert login(client, "nobody", "x", **{"X-Forwarded-For": address}).status_code == 401
     engine = store.connect(settings.database)
@@ -126,9 +126,9 @@ def test_each_deed_is_an_entry_and_no_secret_stands_in_log_answer_or_database(
     caplog.set_level(logging.DEBUG)
     lines = io.StringIO()
     monkeypatch.setattr(ACCESS, "_stream", lines)
-    settings = Settings(data=tmp_path, inference_url=upstream.url, anonymous=False)
+    settings = Settings(data=tmp_path, inference_url=upstream.url, local_key=False)
     secrets, said = ["right-password", "wrong-password", "typed-in-the-wrong-field"], []
-    with run_gateway(settings) as client:
+    with run_gateway(settings, key=False) as client:
         register(client, "ada", secrets[0])
         register(client, "ada", secrets[0])
         said += [login(client, "ada", secrets[1]), login(client, secrets[2], "x" * 10)]

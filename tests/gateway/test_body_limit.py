@@ -17,6 +17,11 @@ def line(address):
         yield connection
 
 
+def shown(right):
+    """The right as it stands in a head."""
+    return "".join(f"{name}: {value}\r\n" for name, value in right.items())
+
+
 def refusal(line):
     """The problem document that came back."""
     answer = line.recv(65536)
@@ -32,9 +37,9 @@ def refusal(line):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/forecasts", "/api/predict", "/v2/models/load/infer", "/no/such/route"])
-def test_a_declared_length_is_refused_before_the_body_comes(line, inference, path):
+def test_a_declared_length_is_refused_before_the_body_comes(line, inference, right, path):
     line.sendall(
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: x\r\n{shown(right)}Content-Type: application/json\r\n"
         f"Content-Length: {100 * MEGABYTE}\r\n\r\n".encode()
     )
     assert refusal(line)["instance"] == path
@@ -42,9 +47,9 @@ def test_a_declared_length_is_refused_before_the_body_comes(line, inference, pat
 
 
 @pytest.mark.parametrize("path", ["/api/v1/forecasts", "/api/predict", "/v2/models/load/infer"])
-def test_a_chunked_body_is_refused_when_it_has_become_too_long(line, inference, path):
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    line.sendall(head.encode())
+def test_a_chunked_body_is_refused_when_it_has_become_too_long(line, inference, right, path):
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{shown(right)}Content-Type: application/json\r\n"
+    line.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
     piece = b"%x\r\n" % MEGABYTE + b" " * MEGABYTE + b"\r\n"
     sent = 0
     while sent < 100 and not select.select([line], [], [], 0.01)[0]:
@@ -62,10 +67,10 @@ def test_a_body_within_the_limit_is_only_judged_by_what_it_says(gateway):
     assert answer.status_code == 422
 
 
-def test_a_caller_who_hangs_up_within_the_body_hurts_nobody(line, gateway):
+def test_a_caller_who_hangs_up_within_the_body_hurts_nobody(line, gateway, right):
     line.sendall(
-        b"POST /api/v1/forecasts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b'Content-Length: 5000\r\n\r\n{"series"'
+        f"POST /api/v1/forecasts HTTP/1.1\r\nHost: x\r\n{shown(right)}Content-Type: application/json\r\n"
+        'Content-Length: 5000\r\n\r\n{"series"'.encode()
     )
     line.close()
     assert gateway.get("/livez").status_code == 200

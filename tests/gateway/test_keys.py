@@ -29,7 +29,7 @@ def settings(upstream, tmp_path_factory, database_url):
 
 @pytest.fixture(scope="module")
 def people(run_gateway, settings):
-    with run_gateway(settings) as client:
+    with run_gateway(settings, key=False) as client:
         yield client
 
 
@@ -59,7 +59,7 @@ def change(database, made, **values):
 def test_a_key_is_shown_whole_once_and_its_hash_is_kept(people, owner, database):
     made = make(people, owner, name="楼顶 gateway")
     assert made["key"].startswith(made["prefix"])
-    assert (len(made["key"]), made["role"], made["expires_at"], made["last_used_at"]) == (46, "operator", None, None)
+    assert (len(made["key"]), made["role"], made["expires_at"], made["last_used_at"]) == (46, "engineer", None, None)
     listed = people.get("/api/v1/keys", headers=owner)
     assert {**made, "key": ...} == {**listed.json()["items"][-1], "key": ...}
     assert made["key"] not in listed.text
@@ -114,7 +114,7 @@ def test_a_key_may_no_more_than_it_was_given_and_than_its_owner(people, owner, d
     assert (more.status_code, more.json()["type"]) == (403, "urn:forewatt:problem:role-too-high")
     made = make(people, owner)
     change(database, made, role="admin")
-    assert people.get("/api/v1/me", headers={"X-API-Key": made["key"]}).json()["role"] == "operator"
+    assert people.get("/api/v1/me", headers={"X-API-Key": made["key"]}).json()["role"] == "engineer"
 
 
 def test_the_keys_of_who_is_disabled_admit_nobody(people, database):

@@ -17,10 +17,10 @@ BINARY = {"content-type": "application/octet-stream", "Inference-Header-Content-
 
 @settings(max_examples=30, deadline=None)
 @given(asked=st.binary(max_size=5000), answered=st.binary(max_size=5000))
-def test_any_bytes_arrive_as_they_were_sent(address, upstream, asked, answered):
+def test_any_bytes_arrive_as_they_were_sent(address, right, upstream, asked, answered):
     upstream.reset()
     upstream.answer = Response(answered, headers=BINARY)
-    got = httpx.post(f"{address}/v2/models/load/infer", content=asked, headers=BINARY, trust_env=False)
+    got = httpx.post(f"{address}/v2/models/load/infer", content=asked, headers=BINARY | right, trust_env=False)
     _, path, headers, body = upstream.seen[-1]
     assert (path, body) == ("/v2/models/load/infer", asked)
     assert headers["content-type"] == "application/octet-stream"
@@ -81,9 +81,9 @@ def test_headers_of_the_connection_and_of_the_gateway_do_not_pass(gateway, infer
     assert len(answer.headers.get_list("date")) == len(answer.headers.get_list("x-request-id")) == 1
 
 
-def test_nothing_is_added_that_the_caller_did_not_say(address, inference):
+def test_nothing_is_added_that_the_caller_did_not_say(address, right, inference):
     with httpx.Client(trust_env=False) as client:
-        request = httpx.Request("GET", f"{address}/v2")
+        request = httpx.Request("GET", f"{address}/v2", headers=right)
         client.send(request)
     assert set(inference.seen[-1][2]) == {"host", "x-request-id", "x-forewatt-deadline-ms"}
 
@@ -111,12 +111,13 @@ def test_one_callers_cookies_are_not_sent_for_the_next(gateway, inference):
         b"/v2/a%1bb",
     ],
 )
-def test_a_path_cannot_leave_v2(address, inference, path):
+def test_a_path_cannot_leave_v2(address, right, inference, path):
     # Written by hand: a client would tidy the path up first.
 
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as line:
-        line.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        head = b" HTTP/1.1\r\nHost: x\r\nX-API-Key: %b\r\nConnection: close\r\n\r\n" % right["X-API-Key"].encode()
+        line.sendall(b"GET " + path + head)
         answer = b"".join(iter(lambda: line.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"application/problem+json" in answer

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from pydantic import ValidationError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -64,15 +65,25 @@ def process(tmp_path, inference):
         running.terminate()
 
 
-def test_the_process_answers_logs_in_json_and_stops_when_told(process, history, tmp_path):
+@pytest.fixture
+def right(process, tmp_path):
+    """The key that it wrote before it said where it is."""
+    kept = tmp_path / "data" / "local.key"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    return {"X-API-Key": kept.read_text().strip()}
+
+
+def test_the_process_answers_logs_in_json_and_stops_when_told(process, right, history, tmp_path):
     running, address = process
-    with httpx.Client(base_url=address, trust_env=False) as client:
+    with httpx.Client(base_url=address, headers=right, trust_env=False) as client:
         body = {"series": history()}
         assert client.post("/api/v1/forecasts", json=body, headers={"X-Request-ID": "r1"}).status_code == 200
         assert client.get("/no/such", headers={"X-Request-ID": "r2"}).status_code == 404
         assert client.post("/v2/models/load/infer", content=b"{}", headers={"X-Request-ID": "r3"}).status_code == 200
     running.send_signal(signal.SIGTERM)
-    logged = [json.loads(line) for line in running.stderr]
+    text = running.stderr.read()
+    assert right["X-API-Key"] not in text
+    logged = [json.loads(line) for line in text.splitlines()]
     assert running.wait(10) in (0, -signal.SIGTERM)
     first, second, hot = (next(line for line in logged if line["request_id"] == name) for name in ("r1", "r2", "r3"))
     assert (first["method"], first["route"], first["status"]) == ("POST", "/api/v1/forecasts", 200)
@@ -84,7 +95,7 @@ def test_the_process_answers_logs_in_json_and_stops_when_told(process, history, 
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
-def test_memory_stays_bounded_under_large_bodies(process):
+def test_memory_stays_bounded_under_large_bodies(process, right):
     running, address = process
 
     def peak_mb():
@@ -94,7 +105,7 @@ def test_memory_stays_bounded_under_large_bodies(process):
     before = peak_mb()
     for route in ("/api/v1/forecasts", "/v2/models/load/infer"):
         pieces = (b" " * 1_000_000 for _ in range(100))
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json"} | right
         assert httpx.post(address + route, content=pieces, headers=headers, trust_env=False).status_code == 413
     assert peak_mb() - before < 64
 
@@ -116,17 +127,16 @@ def test_labels_are_routes_and_never_what_a_caller_made_up(gateway, history):
         gateway.get(path)
     gateway.request("PROPFIND", "/made-up-5")
     gateway.post("/api/v1/forecasts", json={"series": history()})
-    exposed = gateway.get("/metrics")
-    assert exposed.headers["content-type"].startswith("text/plain")
-    assert "made-up" not in exposed.text
-    assert "PROPFIND" not in exposed.text
+    exposed = generate_latest().decode()
+    assert "made-up" not in exposed
+    assert "PROPFIND" not in exposed
     counted = 'forewatt_http_request_duration_seconds_count{code="%s",method="%s",route="%s"}'
-    assert counted % (200, "POST", "/api/v1/forecasts") in exposed.text
-    assert counted % (404, "GET", "unmatched") in exposed.text
-    assert counted % (200, "GET", "/v2/{path:path}") in exposed.text
-    assert counted % (404, "OTHER", "unmatched") in exposed.text
-    assert 'forewatt_inference_request_duration_seconds_count{outcome="answered"}' in exposed.text
-    assert "forewatt_build_info{version=" in exposed.text
+    assert counted % (200, "POST", "/api/v1/forecasts") in exposed
+    assert counted % (404, "GET", "unmatched") in exposed
+    assert counted % (200, "GET", "/v2/{path:path}") in exposed
+    assert counted % (404, "OTHER", "unmatched") in exposed
+    assert 'forewatt_inference_request_duration_seconds_count{outcome="answered"}' in exposed
+    assert "forewatt_build_info{version=" in exposed
 
 
 def test_the_published_interface_names_its_refusals(gateway):

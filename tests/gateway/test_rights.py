@@ -30,9 +30,14 @@ def guarded(tmp_path):
     """Rights over an empty database, and a way to make a token."""
     database, signer = store.connect(f"sqlite:///{tmp_path / 'x.db'}"), Signer(SECRET)
     store.migrate(database)
-    made = Rights(Settings(anonymous=False))
+    made = Rights(Settings())
     made.open(database, signer)
-    yield made, lambda: signer.make(uuid4()).encode()
+
+    def token():
+        made, _ = signer.make(uuid4(), 0)
+        return made.encode()
+
+    yield made, token
     database.dispose()
 
 
@@ -40,10 +45,10 @@ def answering(monkeypatch, seconds=0.0):
     """Every token is somebody's, as a database would say that takes so long."""
     asked = []
 
-    def by_token(_, user, jti, until):
-        asked.append(jti)
+    def by_token(_, token):
+        asked.append(token.jti)
         time.sleep(seconds)
-        return Identity(user, "somebody", "viewer", "token", jti, until)
+        return Identity(token.user, "somebody", "operator", "token", token.jti, token.until)
 
     monkeypatch.setattr(rights, "_by_token", by_token)
     return asked
@@ -89,8 +94,8 @@ async def test_only_so_many_are_remembered_and_none_who_was_refused(guarded, mon
 
 def test_another_gateway_on_the_database_learns_of_a_logout_in_seconds(run_gateway, inference, tmp_path, monkeypatch):
     monkeypatch.setattr(rights, "REMEMBERED_S", 0.3)
-    settings = Settings(data=tmp_path, inference_url=inference.url, anonymous=False)
-    with run_gateway(settings) as one, run_gateway(settings) as other:
+    settings = Settings(data=tmp_path, inference_url=inference.url)
+    with run_gateway(settings, key=False) as one, run_gateway(settings, key=False) as other:
         known(one, "both")
         token = bearer(login(other, "both").json()["token"])
         assert other.post(INFER, content=b"{}", headers=token).status_code == 200
@@ -101,8 +106,8 @@ def test_another_gateway_on_the_database_learns_of_a_logout_in_seconds(run_gatew
 
 def test_without_a_database_accounts_are_503_and_the_key_of_all_goes_on(run_gateway, inference, tmp_path):
     settings = Settings(data=tmp_path, inference_url=inference.url, api_key="k", registration=True)
-    with run_gateway(settings) as client:
-        token = bearer(Signer((tmp_path / "secret.key").read_text()).make(uuid4()))
+    with run_gateway(settings, key=False) as client:
+        token = bearer(Signer((tmp_path / "secret.key").read_text()).make(uuid4(), 0)[0])
         engine = store.connect(settings.database)
         with engine.begin() as connection:
             for table in ("api_keys", "users"):

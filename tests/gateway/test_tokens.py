@@ -26,7 +26,7 @@ OURS = {"alg": "HS256", "typ": "at+jwt"}
 @pytest.fixture(scope="module")
 def people(run_gateway, upstream, tmp_path_factory):
     data = tmp_path_factory.mktemp("tokens")
-    with run_gateway(Settings(data=data, inference_url=upstream.url, anonymous=False, secret=SECRET)) as client:
+    with run_gateway(Settings(data=data, inference_url=upstream.url, secret=SECRET), key=False) as client:
         yield client
 
 
@@ -43,7 +43,8 @@ def made(user, head=(), key=SECRET, digest="sha256", **claims):
     """By hand, since a library would refuse to make most of these; a claim of ... is left out."""
     now = int(time.time())
     said = {"iss": "forewatt", "aud": "forewatt", "sub": user, "iat": now, "nbf": now, "exp": now + 7200}
-    said = {name: value for name, value in (said | {"jti": uuid4().hex} | claims).items() if value is not ...}
+    said |= {"jti": uuid4().hex, "auth_time": now, "gen": 0}
+    said = {name: value for name, value in (said | claims).items() if value is not ...}
     signed = part(OURS | dict(head)) + b"." + part(said)
     seal = hmac.digest(key.encode(), signed, digest) if key else b""
     return (signed + b"." + base64.urlsafe_b64encode(seal).rstrip(b"=")).decode()
@@ -83,6 +84,12 @@ ATTACKS = {
     "of the user that has no account": lambda _: made(str(UUID(int=0))),
     "of no id": lambda _: made("admin"),
     "of a number": lambda _: made(1),
+    "of a login of yesterday": lambda user: made(user, auth_time=ahead(-40_000)),
+    "of no login": lambda user: made(user, auth_time=...),
+    "of an endless login": lambda user: made(user, auth_time=float("-inf")),
+    "of logins that were ended": lambda user: made(user, gen=-1),
+    "of logins to come": lambda user: made(user, gen=1),
+    "of no generation": lambda user: made(user, gen=...),
     "without an id of its own": lambda user: made(user, jti=...),
     "not an object": lambda _: (part(OURS) + b"." + part([1]) + b".eA").decode(),
     "no parts": lambda _: "..",
@@ -129,9 +136,11 @@ def test_of_two_that_renew_one_token_at_once_one_succeeds(people, user):
 
 def test_a_token_says_who_and_until_when_and_nothing_else():
     user = uuid4()
-    token = Signer(SECRET).make(user)
+    token, lasts = Signer(SECRET).make(user, 3)
+    assert lasts == 7200
     said = jwt.decode(token, options={"verify_signature": False})
-    assert said.keys() == {"iss", "aud", "sub", "iat", "nbf", "exp", "jti"}
+    assert said.keys() == {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "auth_time", "gen"}
     assert jwt.get_unverified_header(token) == OURS
-    assert Signer(SECRET).read(token.encode()).user == user
+    read = Signer(SECRET).read(token.encode())
+    assert (read.user, read.generation) == (user, 3)
     assert Signer(SECRET + "x").read(token.encode()) is None
