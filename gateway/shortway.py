@@ -27,7 +27,7 @@ from gateway.rights import Rights
 from gateway.settings import Settings
 from gateway.upstream import GARBLED, Connect, Exchange, Lines
 
-ROUTE = "/v2/{path:path}"
+ROUTE = "/v2/models/{path:path}"
 STATE = "short_way"  # of the application, for each connection
 HUNG_UP = 499  # in log and metrics; nobody is there to read it
 

@@ -65,7 +65,7 @@ def calling(url: str, settings: Settings | None) -> Iterator[httpx.Client]:
         if settings is not None and not {"x-api-key", "authorization"} & set(request.headers):
             request.headers.update(shown(settings))
 
-    with httpx.Client(base_url=url, trust_env=False, event_hooks={"request": [show]}) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=60, event_hooks={"request": [show]}) as client:
         yield client
 
 

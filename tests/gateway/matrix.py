@@ -6,7 +6,7 @@ A new route needs `dependencies=[at_least(…)]` beside it. One with a path para
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,10 +15,17 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from gateway import accounts, keys
+from bentos.load.schema import Answer, Question
+from gateway import accounts, forecasts, keys, tasks
 from gateway.auth import _reaches
 from gateway.rights import ROLES, Role
-from gateway.tables import Base, Import
+from gateway.tables import Base, Fit, Import
+
+
+def past() -> list[dict[str, object]]:
+    """Enough for a question."""
+    return [{"date": (date(2024, 4, 1) + timedelta(n)).isoformat(), "load": 5.0} for n in range(30)]
+
 
 OPEN = {
     ("GET", "/livez"),
@@ -129,6 +136,7 @@ NAMED: dict[str, Named] = {
     "/api/v1/users/{user}": Named(lambda world, *_: world.user("viewer"), owned=False),
     "/api/v1/users/{user}/keys/{key}": Named(lambda world, _, before: world.key_of(UUID(before[-1])), owned=False),
     "/v2/repository/{path}": Named(lambda *_: "models/load/load", owned=False),
+    "/v2/models/{path}": Named(lambda *_: "load/infer", owned=False),
     "/v2/{path}": Named(lambda *_: "models/load", owned=False),
 }
 

@@ -229,3 +229,15 @@ def test_a_weak_word_is_refused_and_not_repeated(knob, value):
         Settings(**{knob: value})
     assert "input_value" not in str(refused.value)
     assert Settings(secret=SECRET).word("secret") == SECRET
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_the_first_role_is_what_the_settings_say(run_gateway, inference, tmp_path, role):
+    settings = Settings(data=tmp_path, inference_url=inference.url, first_role=role)
+    with run_gateway(settings, key=False) as client:
+        headers = known(client, "new")
+        assert client.get("/api/v1/me", headers=headers).json()["role"] == role
+        assert client.post(INFER, content=b"{}", headers=headers).status_code == (403 if role == "viewer" else 200)
+        assert client.post("/api/data/sample", headers=headers).status_code == 403
+    with pytest.raises(ValueError, match="first_role"):
+        Settings(first_role="admin")

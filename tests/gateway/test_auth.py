@@ -80,7 +80,7 @@ def test_the_interface_names_both_ways_to_show_the_key(gateway):
     }
     asked = document["paths"]["/api/predict"]["post"]["security"]
     assert [scopes for scheme in asked for scopes in scheme.values()] == [["operator"]] * 2
-    assert "401" in document["paths"]["/v2/{path}"]["post"]["responses"]
+    assert "401" in document["paths"]["/v2/models/{path}"]["post"]["responses"]
     assert "security" not in document["paths"]["/livez"]["get"]
 
 

@@ -40,7 +40,7 @@ def test_megabytes_arrive_as_they_were_sent(gateway, inference):
 def test_compressed_bodies_stay_compressed(gateway, inference):
     packed = gzip.compress(b'{"inputs": []}')
     inference.answer = Response(packed, headers={"content-encoding": "gzip"})
-    with gateway.stream("POST", "/v2/x", content=packed, headers={"content-encoding": "gzip"}) as answer:
+    with gateway.stream("POST", "/v2/models/x", content=packed, headers={"content-encoding": "gzip"}) as answer:
         assert b"".join(answer.iter_raw()) == packed
     assert inference.seen[-1][2]["content-encoding"] == "gzip"
     assert inference.seen[-1][3] == packed
@@ -122,3 +122,34 @@ def test_a_path_cannot_leave_v2(address, right, inference, path):
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"application/problem+json" in answer
     assert not inference.seen
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/v2//repository/models/load/unload",
+        b"/v2/%2frepository/models/load/unload",
+        b"/v2/%72epository//models/load/unload",
+        b"/v2/%2572epository/models/load/unload",
+        b"/v2/\\repository/models/load/unload",
+        b"/v2/./repository/models/load/unload",
+        b"/v2/%2e/%252e/repository/models/load/unload",
+        b"/v2/repository;x/models/load/unload",
+        b"/v2/x/../repository/models/load/unload",
+        b"//v2/repository/models/load/unload",
+    ],
+)
+def test_no_spelling_lets_others_than_admins_load_and_unload_models(address, right, inference, path):
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as line:
+        head = b" HTTP/1.1\r\nHost: x\r\nX-API-Key: %b\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+        line.sendall(b"POST " + path + head % right["X-API-Key"].encode())
+        answer = b"".join(iter(lambda: line.recv(65536), b""))
+    assert answer.split()[1] in (b"400", b"403", b"404", b"405")
+    assert not inference.seen
+
+
+def test_whoever_may_look_sees_which_models_there_are(gateway, inference):
+    assert gateway.post("/v2/repository/index").status_code == 200
+    assert inference.seen[-1][:2] == ("POST", "/v2/repository/index")
+    assert gateway.post("/v2/repository/models/load/load").status_code == 403

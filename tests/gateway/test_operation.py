@@ -88,7 +88,7 @@ def test_the_process_answers_logs_in_json_and_stops_when_told(process, right, hi
     first, second, hot = (next(line for line in logged if line["request_id"] == name) for name in ("r1", "r2", "r3"))
     assert (first["method"], first["route"], first["status"]) == ("POST", "/api/v1/forecasts", 200)
     assert (second["route"], second["status"]) == ("unmatched", 404)
-    assert (hot["method"], hot["route"], hot["status"]) == ("POST", "/v2/{path:path}", 200)
+    assert (hot["method"], hot["route"], hot["status"]) == ("POST", "/v2/models/{path:path}", 200)
     assert first["duration_ms"] > 0
     assert set(first) == set(hot)
     assert all(line["timestamp"].endswith("+00:00") and line["level"] for line in logged)
@@ -148,4 +148,4 @@ def test_the_published_interface_names_its_refusals(gateway):
             (media_type, content), *others = responses[status]["content"].items()
             assert (media_type, others) == ("application/problem+json", [])
             assert {"type", "title", "status", "detail", "errors"} <= set(content["schema"]["properties"])
-    assert set(document["paths"]["/v2/{path}"]) == {"get", "post"}
+    assert (set(document["paths"]["/v2/{path}"]), set(document["paths"]["/v2/models/{path}"])) == ({"get"}, {"post"})

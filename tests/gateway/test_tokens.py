@@ -134,6 +134,15 @@ def test_of_two_that_renew_one_token_at_once_one_succeeds(people, user):
     assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
 
 
+def test_a_login_is_renewed_for_twelve_hours_and_no_longer(people, user):
+    then = ahead(-12 * 3600 + 100)
+    renewed = people.post("/api/auth/refresh", headers=bearer(made(user, auth_time=then, exp=ahead(90)))).json()
+    assert 60 < renewed["expiresIn"] <= 100
+    said = jwt.decode(renewed["token"], options={"verify_signature": False})
+    assert (said["auth_time"], said["exp"]) == (then, then + 12 * 3600)
+    assert people.get("/api/v1/me", headers=bearer(renewed["token"])).status_code == 200
+
+
 def test_a_token_says_who_and_until_when_and_nothing_else():
     user = uuid4()
     token, lasts = Signer(SECRET).make(user, 3)
