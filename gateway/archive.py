@@ -45,7 +45,7 @@ COLUMNS = (
 _WORKBOOK: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}}}
 
 
-class Kept(BaseModel):
+class KeptForecast(BaseModel):
     """A forecast: which month, asked when, by which task if by one, made by which model of which history."""
 
     id: UUID
@@ -65,16 +65,16 @@ class Kept(BaseModel):
     result: list[HighDay]
 
 
-class Whole(Kept):
+class WholeForecast(KeptForecast):
     """The same with every day."""
 
     answer: Answer
 
 
-class Page(BaseModel):
+class ForecastPage(BaseModel):
     """Some of the forecasts, the newest first, and how many there are."""
 
-    items: list[Kept]
+    items: list[KeptForecast]
     page: int
     per_page: int
     total: int
@@ -101,21 +101,21 @@ class Asked(Range):
     after: UUID | None = Field(None, description="The last forecast of the page before.")
 
 
-class Listed(BaseModel):
+class Forecasts(BaseModel):
     """Some of the forecasts, the newest first; the Link header leads to the next of them."""
 
-    items: list[Kept]
+    items: list[KeptForecast]
 
 
 @router.get("/api/data/forecast/fetch", dependencies=[at_least("viewer")])
-def fetch(asked: Annotated[Paged, Query()], owner: Owner, database: Database) -> Page:
+def fetch(asked: Annotated[Paged, Query()], owner: Owner, database: Database) -> ForecastPage:
     """Your forecasts of months that have a day in the range, both ends included."""
     wanted = _within(owner, asked)
     part = _newest(wanted).limit(asked.per_page).offset((asked.page - 1) * asked.per_page)
     with store.transaction(database) as session:
         items = [_shown(row) for row in session.scalars(part)]
         total = session.scalar(select(func.count()).select_from(Forecast).where(wanted)) or 0
-    return Page(items=items, page=asked.page, per_page=asked.per_page, total=total)
+    return ForecastPage(items=items, page=asked.page, per_page=asked.per_page, total=total)
 
 
 @router.get(
@@ -134,7 +134,7 @@ async def export(asked: Annotated[PagedOrNot, Query()], owner: Owner, database: 
 
 
 @router.get(PATH, dependencies=[at_least("viewer")], responses=documented(404))
-def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, response: Response) -> Listed:
+def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, response: Response) -> Forecasts:
     """Your forecasts of months that have a day in the range, the newest first."""
     wanted = _newest(_within(owner, asked)).limit(asked.limit + 1)
     with store.transaction(database) as session:
@@ -149,17 +149,17 @@ def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, r
         more = asked.model_copy(update={"after": found[asked.limit - 1].id})
         query = urlencode(more.model_dump(mode="json", exclude_none=True))
         response.headers["Link"] = f'<{PATH}?{query}>; rel="next"'
-    return Listed(items=[_shown(row) for row in found[: asked.limit]])
+    return Forecasts(items=[_shown(row) for row in found[: asked.limit]])
 
 
 @router.get(PATH + "/{number:uuid}", dependencies=[at_least("viewer")], responses=documented(404))
-def one(number: UUID, owner: Owner, database: Database) -> Whole:
+def one(number: UUID, owner: Owner, database: Database) -> WholeForecast:
     """One of your forecasts, whole."""
     with store.transaction(database) as session:
         found = session.scalar(_one(owner, number))
     if found is None:
         raise _unknown()
-    return Whole(**dict(_shown(found)), answer=Answer.model_validate(found.answer))
+    return WholeForecast(**dict(_shown(found)), answer=Answer.model_validate(found.answer))
 
 
 def _one(owner: str, number: UUID) -> Select[Forecast]:
@@ -195,10 +195,10 @@ def _exported(database: Engine, owner: str, asked: PagedOrNot) -> Sequence[Forec
     return found
 
 
-def _shown(row: Forecast) -> Kept:
-    named = {name: getattr(row, name) for name in Kept.model_fields.keys() & Forecast.__table__.columns.keys()}
+def _shown(row: Forecast) -> KeptForecast:
+    named = {name: getattr(row, name) for name in KeptForecast.model_fields.keys() & Forecast.__table__.columns.keys()}
     answer = Answer.model_validate(row.answer)
-    return Kept(**named, taskId=row.task_id, modelType=row.model_type, unit=answer.unit, result=highest(answer))
+    return KeptForecast(**named, taskId=row.task_id, modelType=row.model_type, unit=answer.unit, result=highest(answer))
 
 
 def _rows(kept: Forecast) -> Iterable[list[Any]]:

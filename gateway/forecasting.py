@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from bentos.load.schema import MODEL_DAYS, Answer, Question
-from gateway import fits, forecasts, inference, months, snapshots, tasks
+from gateway import fits, forecasts, inference, months, snapshots, store, tasks
 from gateway.errors import Problem, refused
 from gateway.fits import Subject
 from gateway.months import Asked, Reach
@@ -30,8 +30,9 @@ def work(run: Run, command: Sequence[str] = fits.COMMAND) -> tuple[dict[str, Any
     asked, owner = Asked.model_validate(run.lease.asked), run.lease.owner
     with _in_words_of_tasks():
         run.report(1, "snapshot", None)
-        reach = months.reach(run.database, owner, asked)
         whose = owner, asked.series
+        with store.transaction(run.database) as session:
+            reach = months.reach(session, owner, asked)
         snapshot = snapshots.take(run.settings.snapshots, run.database, whose, reach.known.last)
         fit = _fit(run, Subject.of(owner, asked), snapshot, command)
         run.report(fits.MOST + 1, "asking", None)

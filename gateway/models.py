@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
@@ -23,10 +23,11 @@ from gateway.tables import Fit
 router = APIRouter(tags=["models"], responses=documented(422, 500, 503))
 
 PATH = "/api/v1/models"
+Version = Annotated[str, Path(pattern="^[0-9]{8}-[0-9a-f]{16}$")]
 RELEASED = "load"
 
 
-class Fitted(BaseModel):
+class FittedModel(BaseModel):
     """A fit: on which history, how good by its backtest, whether it was kept, and whether it is the current one."""
 
     model_config = ConfigDict(from_attributes=True, protected_namespaces=())
@@ -45,16 +46,16 @@ class Fitted(BaseModel):
     current: bool = Field(False, description="The newest that was no worse than the one before.")
 
 
-class WithCard(Fitted):
+class ModelWithCard(FittedModel):
     """The same with its card in Markdown."""
 
     card: str | None
 
 
-One = TypeVar("One", bound=Fitted)
+One = TypeVar("One", bound=FittedModel)
 
 
-class Released(BaseModel):
+class ReleasedModel(BaseModel):
     """The model that answers where there is no other; the version is not known while nobody says."""
 
     model_name: str = RELEASED
@@ -72,17 +73,17 @@ class Asked(BaseModel):
     before: AwareDatetime | None = Field(None, description="The created_at of the last model of the page before.")
 
 
-class Listed(BaseModel):
+class Models(BaseModel):
     """Some of the fits, the newest first; the Link header leads to the next of them. And the released model."""
 
-    items: list[Fitted]
-    released: Released
+    items: list[FittedModel]
+    released: ReleasedModel
 
 
-async def _released(settings: Knobs, client: Inference) -> Released:
+async def _released(settings: Knobs, client: Inference) -> ReleasedModel:
     """As the registry says, where this gateway sees it; else what the inference server has loaded."""
     version = await asyncio.to_thread(fits.current, settings, RELEASED)
-    return Released(model_version=version or await inference.released(client))
+    return ReleasedModel(model_version=version or await inference.released(client))
 
 
 @router.get(PATH, dependencies=[at_least("viewer")])
@@ -91,9 +92,9 @@ def listed(  # noqa: PLR0913, PLR0917 - what the framework hands over
     owner: Owner,
     settings: Knobs,
     database: Database,
-    released: Annotated[Released, Depends(_released)],
+    released: Annotated[ReleasedModel, Depends(_released)],
     response: Response,
-) -> Listed:
+) -> Models:
     """Your models, the newest first, and the released one."""
     wanted = select(Fit).where(Fit.owner == owner).order_by(Fit.created_at.desc()).limit(asked.limit + 1)
     if asked.before:
@@ -103,18 +104,18 @@ def listed(  # noqa: PLR0913, PLR0917 - what the framework hands over
     if len(found) > asked.limit:
         query = urlencode({"limit": asked.limit, "before": found[asked.limit - 1].created_at.isoformat()})
         response.headers["Link"] = f'<{PATH}?{query}>; rel="next"'
-    return Listed(items=[_shown(fit, settings, Fitted) for fit in found[: asked.limit]], released=released)
+    return Models(items=[_shown(fit, settings, FittedModel) for fit in found[: asked.limit]], released=released)
 
 
 @router.get(PATH + "/{version}", dependencies=[at_least("viewer")], responses=documented(404))
-def one(version: str, owner: Owner, settings: Knobs, database: Database) -> WithCard:
+def one(version: Version, owner: Owner, settings: Knobs, database: Database) -> ModelWithCard:
     """One of your models by its version, with its card."""
     wanted = select(Fit).where(Fit.owner == owner, Fit.model_version == version).order_by(Fit.created_at.desc())
     with store.transaction(database) as session:
         found = session.scalars(wanted.limit(1)).first()
     if found is None:
         raise Problem(404, "model-unknown", f"There is no such model of yours. Use a model_version that {PATH} lists.")
-    return _shown(found, settings, WithCard)
+    return _shown(found, settings, ModelWithCard)
 
 
 def _shown(fit: Fit, settings: Settings, kind: type[One]) -> One:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Engine, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from bentos.load.schema import (
@@ -33,7 +33,7 @@ from bentos.load.schema import (
     check_region,
     days_of,
 )
-from gateway import measurements, store
+from gateway import measurements
 from gateway.errors import Problem, refused
 from gateway.series import POWER
 from gateway.tables import Measurement
@@ -79,10 +79,10 @@ class Reach:
     passed: bool
 
 
-def reach(database: Engine, owner: str, asked: Asked) -> Reach:
+def reach(session: Session, owner: str, asked: Asked) -> Reach:
     """What a forecast of the month would be made of now. Raises ``Problem`` 422 where there can be none."""
     today = datetime.now(ZoneInfo(asked.timezone)).date()
-    with store.transaction(database) as session, _refusals():
+    with _refusals():
         known = _span(session, owner, asked.series, None)
         if known and known.last == today:  # which has not ended
             known = _span(session, owner, asked.series, today - timedelta(days=1))

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AliasChoices, BaseModel, Field
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from bentos.load.schema import MODEL_DAYS, Answer, ModelType
 from gateway import months, polling, store, tasks
@@ -71,7 +72,7 @@ class Failure(BaseModel):
     detail: str
 
 
-class Result(Submitted):
+class ForecastResult(Submitted):
     """How far the task is, in percent and estimated seconds; at its end the ten days of highest load and the month."""
 
     progress: int
@@ -101,13 +102,13 @@ def submit_task(asked: Asked, desk: At, response: Response) -> Submitted:
 @router.get(
     RESULT + "/{task_id}",
     dependencies=[at_least("viewer")],
-    response_model=Result,
+    response_model=ForecastResult,
     responses={**polling.DOCUMENTED, **documented(404)},
 )
 @router.get(
     TASKS + "/{task_id}",
     dependencies=[at_least("viewer")],
-    response_model=Result,
+    response_model=ForecastResult,
     responses={**polling.DOCUMENTED, **documented(404)},
 )
 def result(task_id: UUID, owner: Owner, database: Database, known: Known = None) -> Response:
@@ -116,10 +117,11 @@ def result(task_id: UUID, owner: Owner, database: Database, known: Known = None)
         task = session.scalar(select(Task).where(Task.id == task_id, Task.owner == owner, Task.kind == KIND))
         if task is None:
             raise Problem(404, "task-unknown", "There is no such task. Use the taskId that a submit answered.")
-        kept = session.scalar(select(Forecast.answer).where(Forecast.task_id == task_id))
+        wanted = select(Forecast.answer).where(Forecast.task_id == task_id)
+        kept = session.scalar(wanted) if task.status == "COMPLETED" else None
     month = Answer.model_validate(kept) if kept else None
     said = {name: getattr(task, name) for name in ("status", "progress", "stage", "left_s", "error")}
-    shown = Result(taskId=task.id, result=highest(month) if month else None, month=month, **said)
+    shown = ForecastResult(taskId=task.id, result=highest(month) if month else None, month=month, **said)
     ended = task.status in ("COMPLETED", "FAILED")
     return polling.answer(shown, known, None if ended else polling.wait_s(task.left_s))
 
@@ -127,18 +129,19 @@ def result(task_id: UUID, owner: Owner, database: Database, known: Known = None)
 def _submit(asked: Asked, desk: Desk) -> Task:
     """What can be refused is refused now; then the row is durable, and only then somebody is told."""
     series = find(desk.settings.series, asked.series)
-    reach = months.reach(desk.database, desk.owner, asked)
+    with store.transaction(desk.database) as session:
+        if submitted := session.scalar(select(Task).where(Task.id == desk.number, Task.owner == desk.owner)):
+            return submitted
+        reach = months.reach(session, desk.owner, asked)
+        queue = _queue(session, Subject.of(desk.owner, asked), reach)
     first = reach.month[0]
     told = {"unit": series.unit, **asked.model_dump(exclude_none=True), "year": first.year, "month": first.month}
-    if submitted := tasks.find(desk.database, desk.owner, desk.number):
-        return submitted
-    queue = _queue(desk.database, Subject.of(desk.owner, asked), reach)
     task = tasks.submit(desk.database, desk.owner, KIND, told, queue, desk.number)
     desk.broker.tell(task)
     return task
 
 
-def _queue(database: Engine, subject: Subject, reach: Reach) -> Queue:
+def _queue(session: Session, subject: Subject, reach: Reach) -> Queue:
     """Where somebody should look for it. To hash the history would take too long here: a fit from the same day to the
     same day is taken for the one that is wanted, and where days between were changed, whoever looks passes it on.
     """
@@ -146,5 +149,4 @@ def _queue(database: Engine, subject: Subject, reach: Reach) -> Queue:
         return "forecasts"
     same = (Fit.first == reach.known.first, Fit.last == reach.known.last)
     wanted = select(func.count()).where(Fit.owner == subject.owner, Fit.series == subject.series, *same)
-    with store.transaction(database) as session:
-        return "forecasts" if session.scalar(wanted) else "training"
+    return "forecasts" if session.scalar(wanted) else "training"

@@ -81,6 +81,7 @@ def test_a_model_is_shown_with_its_card_and_to_its_owner_alone(ada, somebody):
     assert (shown["card"], shown["current"], shown["model_version"]) == ("# Fit 1\n", True, version)
     check(somebody().get(f"{MODELS}/{version}"), 404)
     check(ada.get(f"{MODELS}/20240501-ffffffffffffffff"), 404)
+    check(ada.get(f"{MODELS}/%00"), 422)
     assert somebody().get(MODELS).json()["items"] == []
 
 

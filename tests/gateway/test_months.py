@@ -34,7 +34,8 @@ def database(tmp_path_factory):
 
 
 def found(database, owner="ada", year=None, month=None, **more):
-    return months.reach(database, owner, Asked(year=year, month=month, **more))
+    with store.transaction(database) as session:
+        return months.reach(session, owner, Asked(year=year, month=month, **more))
 
 
 def test_without_a_month_the_one_after_the_last_day_is_meant(database):
