@@ -69,9 +69,9 @@ def _started(words: Sequence[str], environment: dict[str, str], aside: IO[bytes]
         start_new_session=True,
     )
     with child:
-        with suppress(ProcessLookupError):  # it may have ended already
-            os.setpriority(os.PRIO_PGRP, child.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICER))
         try:
+            with suppress(ProcessLookupError):  # it may have ended already
+                os.setpriority(os.PRIO_PGRP, child.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICER))
             yield child
         finally:
             _end(child)
