@@ -87,7 +87,7 @@ def _answer(run: Run, question: Question, fit: Fit | None) -> Answer:
     except Problem as wrong:
         if fit and _code(wrong) == inference.GONE:
             fits.forget(run.database, fit)
-            raise TransientError("The model is not in the registry any more; it will be fitted again.") from None
+            raise TransientError("The registry has lost the model; it will be fitted again.") from None
         raise
 
 

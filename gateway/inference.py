@@ -184,8 +184,8 @@ def _refusal(response: httpx.Response, content: bytes) -> Problem:
         return Problem(504, "deadline-exceeded", detail)
     if response.status_code in (400, 422):
         return Problem(422, "refused-by-model", _reason(content))
-    if response.status_code == 404 and b'"no_model"' in content:
-        return Problem(404, GONE, "The model is not in the registry any more. Fit it again.")
+    if response.status_code in (404, 409) and (b'"no_model"' in content or b'"broken_model"' in content):
+        return Problem(404, GONE, "The model is not in the registry any more, or not whole. Fit it again.")
     return garbled()
 
 

@@ -77,12 +77,12 @@ class FakeInference:
     answer: Response | None = None
     delay_s: float = 0
     ready: bool = True
-    fitted: bool = True  # whether it has the models that were fitted for callers
+    lost: str = ""  # why it cannot open the models that were fitted for callers
     url: str = ""
 
     def reset(self) -> None:
         self.seen.clear()
-        self.answer, self.delay_s, self.ready, self.fitted = None, 0, True, True
+        self.answer, self.delay_s, self.ready, self.lost = None, 0, True, ""
 
     async def respond(self, request: Request) -> Response:
         body = await request.body()
@@ -103,8 +103,9 @@ class FakeInference:
         return JSONResponse({"name": "fake", "versions": ["1"]})
 
     def respond_as_fitted(self, question: Question, name: str, version: str) -> Response:
-        if not self.fitted:
-            return JSONResponse({"status": 404, "code": "no_model", "detail": "There is no such model."}, 404)
+        if self.lost:
+            status = {"no_model": 404, "broken_model": 409}[self.lost]
+            return JSONResponse({"status": status, "code": self.lost, "detail": "It cannot be opened."}, status)
         answer = answer_to(question)
         model = answer.model.model_copy(update={"name": name, "version": version, "cold_start": False})
         said = answer.model_copy(update={"model": model}).model_dump_json()

@@ -149,13 +149,14 @@ def test_who_only_asks_passes_on_what_has_to_be_fitted_first(run, database, infe
     assert tasks.find(database, "ada", task.id).status == "COMPLETED"
 
 
-def test_a_model_that_is_gone_from_the_registry_is_fitted_again(run, inference, database):
+@pytest.mark.parametrize("why", ["no_model", "broken_model"])
+def test_a_model_that_the_registry_has_lost_is_fitted_again(run, inference, database, why):
     done(run())
-    inference.fitted = False
+    inference.lost = why
     asking = run(queue="forecasts")
     with pytest.raises(TransientError, match="fitted again"):
         forecasting.work(asking, NEVER)
-    inference.fitted = True
+    inference.lost = ""
     with pytest.raises(LostError):  # passed on
         forecasting.work(run(queue="forecasts"), NEVER)
     done(run())
