@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check train load capacity tune canaries figures bench-peers clean
+.PHONY: help up doctor test check train load capacity tune canaries figures bench-peers clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -25,6 +25,10 @@ up: .venv/up ## install and start everything on loopback; Ctrl-C stops it
 	@mkdir -p -m 700 $(FOREWATT_DATA) && mkdir -p $(BENTOML_HOME)
 	@python -m bentos.load.sample $(FOREWATT_DATA)/uploads/power_data.csv
 	@python -m gateway.greeting $$$$ & exec python -m gateway.up
+
+doctor: export FOREWATT_INFERENCE_URL ?= http://127.0.0.1:$(or $(FOREWATT_INFERENCE_PORT),3000)
+doctor: .venv/up ## what is wrong with this machine, and what to do
+	@python -m gateway.doctor
 
 test: .venv/dev ## install and run all tests
 	@mkdir -p $(BENTOML_HOME)

@@ -29,9 +29,15 @@ def check(settings: Settings) -> int:
         sys.stderr.write("".join(f"{why}\n" for why in wrong))
         return 2
     names = [name for name in Settings.model_fields if getattr(settings, name) is not None]
-    sys.stdout.write("".join(f"FOREWATT_{name.upper()}={shown(settings, name)}\n" for name in names))
+    sys.stdout.write("".join(f"{name_of(name)}={shown(settings, name)}\n" for name in names))
     sys.stdout.write(f"database: {_without_password(settings.database)}\n")
     return 0
+
+
+def name_of(name: str) -> str:
+    """As it stands in the environment."""
+    other = Settings.model_fields[name].validation_alias
+    return other if isinstance(other, str) else f"FOREWATT_{name.upper()}"
 
 
 def shown(settings: Settings, name: str) -> str:

@@ -91,9 +91,8 @@ def test_chinese_and_emoji_come_back_as_they_were(database):
     assert isinstance(kept.id, UUID)
 
 
+@SERVERS
 def test_what_does_not_fit_is_refused_and_not_cut_off(database):
-    if database.dialect.name == "sqlite":
-        pytest.xfail("SQLite keeps whatever it is given")
     with pytest.raises(Exception, match=r"(?i)too long"):
         store.keep(database, a_forecast(weather="x" * 17))
 
