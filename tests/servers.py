@@ -27,7 +27,7 @@ def program(name: str, package: str) -> str:
     """Where it is; skips the test with how to get it where it is not."""
     found = shutil.which(name, path=PLACES)
     if found is None:
-        pytest.skip(f"{name} is not installed: apt-get install {package}")
+        pytest.skip(f"{package} is not installed: apt-get install {package}")
     return found
 
 
@@ -105,11 +105,11 @@ class Server:
         """A new database and a user who may do all in it and nothing elsewhere; gives the URL as people write it."""
         name = f"t{uuid4().hex[:12]}"
         if self.home == "postgres":
-            self.does(f"CREATE DATABASE {name} OWNER forewatt" + (f" TEMPLATE {template}" if template else ""))
+            self.does(f"CREATE DATABASE {name} OWNER tester" + (f" TEMPLATE {template}" if template else ""))
         else:
-            self.does(f"CREATE DATABASE {name}", f"GRANT ALL ON {name}.* TO forewatt@'%'")
+            self.does(f"CREATE DATABASE {name}", f"GRANT ALL ON {name}.* TO tester@'%'")
         family = "postgres" if self.home == "postgres" else "mariadb"
-        yield f"{family}://forewatt:p%40ss@127.0.0.1:{self.port}/{name}"
+        yield f"{family}://tester:p%40ss@127.0.0.1:{self.port}/{name}"
         force = " WITH (FORCE)" if self.home == "postgres" else ""
         self.does(f"DROP DATABASE {name}{force}")
 
@@ -145,7 +145,7 @@ def postgresql() -> Iterator[Server]:
         port = free_port()
         command = [postgres, "-D", place / "data", "-p", str(port), "-k", place, "-h", "127.0.0.1", "-F"]
         server = Server(f"postgresql+psycopg://admin@127.0.0.1:{port}/{{}}", [*map(str, command)], place)
-        yield from _running(server, "CREATE ROLE forewatt LOGIN PASSWORD 'p@ss'")
+        yield from _running(server, "CREATE ROLE tester LOGIN PASSWORD 'p@ss'")
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def mariadb(*options: str) -> Iterator[Server]:
         quick = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"]
         command = [mariadbd, "--no-defaults", *where, *quick, "--character-set-server=latin1", *options]
         server = Server(f"mysql+pymysql://root@127.0.0.1:{port}/{{}}?charset=utf8mb4", command, place)
-        yield from _running(server, "CREATE USER forewatt@'%' IDENTIFIED BY 'p@ss'")
+        yield from _running(server, "CREATE USER tester@'%' IDENTIFIED BY 'p@ss'")
 
 
 def _run(command: list[object], place: Path) -> None:

@@ -1,5 +1,6 @@
 """The whole of a customer's days over HTTP, the same on SQLite, PostgreSQL and MariaDB."""
 
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from gateway import audit, store
 from gateway.settings import Settings
 from gateway.tables import Forecast
 
+PAGE = (Path(__file__).parents[2] / "docs" / "databases.md").read_text()
 WHOLE = {"start_date": "2024-01-01", "end_date": "2030-12-31", "confirm": "true"}
 
 
@@ -56,7 +58,7 @@ def test_days_are_brought_listed_exported_judged_and_deleted(gateway, caller):
     assert (len(page["items"]), page["total"], page["items"][0]["date"]) == (7, 40, "2024-01-08")
     assert page["items"][0] == {
         "date": "2024-01-08",
-        "temperature": 17.5,
+        "temperature": 12.5,
         "humidity": 60,
         "rainfall": 0,
         "load": 907.25,
@@ -110,3 +112,21 @@ def test_a_generated_series_of_three_years_is_stored_and_given_back_page_by_page
     days = [day for page in range(1, 4) for day in listed(gateway, caller, page=page)["items"]]
     assert made == len(days) == len({day["date"] for day in days}) > 1000
     assert [day["date"] for day in days] == sorted(day["date"] for day in days)
+
+
+@pytest.mark.parametrize(("number", "kind", "family"), [(0, "postgresql", "postgresql"), (1, "mariadb", "mariadb")])
+def test_a_database_made_as_the_page_says_is_reached_by_the_url_that_it_gives(server, number, kind, family):
+    statements = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)[number].replace("\n", " ").split(";")
+    (url,) = (line for line in PAGE.splitlines() if line.startswith(f"FOREWATT_DATABASE_URL={family}://"))
+    here = f"@127.0.0.1:{server(kind).port}/"
+    server(kind).does(*filter(str.strip, statements))
+    engine = store.connect(re.sub("@.*?/", here, url.partition("=")[2]))
+    try:
+        store.migrate(engine)
+        with store.transaction(engine) as session:
+            audit.append(session, "login", None)
+        assert audit.broken_at(engine) is None
+    finally:
+        engine.dispose()
+        role = "ROLE" if kind == "postgresql" else "USER"
+        server(kind).does("DROP DATABASE forewatt", f"DROP {role} forewatt")
