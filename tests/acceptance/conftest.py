@@ -52,6 +52,11 @@ class Running:
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
+    @property
+    def right(self) -> dict[str, str]:
+        """What lets a caller in: the key that a gateway keeps in its data folder."""
+        return {"X-API-Key": (self.data / "local.key").read_text().strip()}
+
     def status(self, path: str) -> int | None:
         """What a GET is answered with; nothing where nobody answers."""
         try:
@@ -180,9 +185,22 @@ def caller() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def client(house, caller) -> httpx.Client:
-    """Of the house's gateway, where only a path is given."""
-    caller.base_url = house.gateway.url
+    """Of the house's gateway, where only a path is given, with the key of the machine."""
+    caller.base_url, caller.headers = house.gateway.url, house.gateway.right
     return caller
+
+
+def typed(text: str) -> subprocess.CompletedProcess[bytes]:
+    """The one curl in a text, typed into a shell."""
+    begins = text.index("  curl ")
+    command = ["bash", "-c", text[begins : text.index("\n\n", begins)]]
+    return subprocess.run(command, capture_output=True, timeout=30, check=True)  # noqa: S603
+
+
+@pytest.fixture
+def type_curl() -> Callable[[str], subprocess.CompletedProcess[bytes]]:
+    """Types the curl of a text into a shell."""
+    return typed
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import csv
 import json
-import shlex
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from datetime import date, timedelta
@@ -27,12 +25,11 @@ def greeting(house, start) -> str:
     return told.stdout
 
 
-def test_the_printed_curl_answers_a_month_and_its_ten_peaks_and_both_are_kept(greeting, house):
+def test_the_printed_curl_answers_a_month_and_its_ten_peaks_and_both_are_kept(greeting, house, type_curl):
     assert house.gateway.url in greeting
     assert house.inference.url in greeting
-    (line,) = (line for line in greeting.splitlines() if line.strip().startswith("curl"))
-    said = subprocess.run(shlex.split(line), capture_output=True, timeout=30, check=True)  # noqa: S603
-    answer = json.loads(said.stdout)
+    assert house.gateway.right["X-API-Key"] not in greeting
+    answer = json.loads(type_curl(greeting).stdout)
     assert [day["date"] for day in answer["days"]] == MAY
     assert [peak["rank"] for peak in answer["top10"]] == list(range(1, 11))
     with (house.data / answer["stored_csv"]).open(newline="") as file:

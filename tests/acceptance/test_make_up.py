@@ -2,11 +2,9 @@
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -45,14 +43,15 @@ def all_gone(family: list[psutil.Process], ports) -> None:
         socket.create_server(("127.0.0.1", port)).close()
 
 
-def test_make_up_prints_a_curl_that_answers_and_ctrl_c_stops_all(make_up):
+def test_make_up_prints_a_curl_that_answers_and_ctrl_c_stops_all(make_up, type_curl):
     running, ports = make_up()
     log = wait_for("Ctrl-C stops all of it.", running)
-    (line,) = (line for line in log.splitlines() if line.strip().startswith("curl"))
-    answer = json.loads(subprocess.run(shlex.split(line), capture_output=True, timeout=30, check=True).stdout)  # noqa: S603
+    answer = json.loads(type_curl(log[log.index("Forewatt answers.") :]).stdout)
     assert (len(answer["days"]), len(answer["top10"])) == (31, 10)
     assert (running.data / answer["stored_csv"]).is_file()
     assert (running.data.stat().st_mode & 0o777) == 0o700
+    assert ((running.data / "local.key").stat().st_mode & 0o777) == 0o600
+    assert running.right["X-API-Key"] not in running.log.read_text()
     family = running.family
     os.killpg(running.process.pid, signal.SIGINT)  # as a terminal does
     all_gone(family, ports)

@@ -35,7 +35,7 @@ def front(start, free_port, tmp_path):
     """nginx, the gateway with a key, and the inference server, which listens on a Unix socket too."""
     socket = tmp_path / "i.sock"
     inference = start.inference(FOREWATT_INFERENCE_SOCKET=socket)
-    gateway = start.gateway(inference.url, FOREWATT_API_KEY=KEY)
+    gateway = start.gateway(inference.url, FOREWATT_API_KEY=KEY, FOREWATT_REGISTRATION="true")
     places = {"INFERENCE": f"unix:{socket}", "GATEWAY": gateway.url.removeprefix("http://")}
     nginx = launch(start, free_port(), **places)
     for server in (inference, gateway, nginx):
@@ -60,6 +60,9 @@ def test_nginx_lets_in_who_may_and_says_in_our_words_who_may_not(front, caller):
     assert caller.post(INFER, json={}, headers=right).status_code == 400  # the inference server's own word
     assert caller.get("/livez").json() == {"status": "alive"}
     refused(caller.get("/no/such", headers=right), 404)
+    viewer = {"X-API-Key": a_viewers_key(caller)}
+    assert caller.get("/v2/models/load", headers=viewer).status_code == 200
+    assert "operator" in refused(caller.post(INFER, json=asked, headers=viewer), 403).json()["detail"]
     refused(caller.post(INFER, content=b"x" * 9_000_000, headers=right), 413)
 
     gateway.stop()  # what it said just now holds for some seconds
@@ -73,6 +76,15 @@ def test_nginx_lets_in_who_may_and_says_in_our_words_who_may_not(front, caller):
         refused(caller.post(INFER, json=asked, headers={"X-API-Key": KEY}), 503)
     assert KEY not in nginx.log.read_text() + (nginx.log.parent / "nginx" / "access.log").read_text()
     assert nginx.stop() == 0
+
+
+def a_viewers_key(caller: httpx.Client) -> str:
+    """As somebody makes one who has an account and wants a machine to look only."""
+    account = {"username": "ada", "password": "123456"}
+    assert caller.post("/api/auth/register", json=account | {"email": "ada@example.org"}).status_code == 201
+    token = caller.post("/api/auth/login", json=account).json()["token"]
+    asked = {"name": "screen", "role": "viewer"}
+    return caller.post("/api/v1/keys", json=asked, headers={"Authorization": f"Bearer {token}"}).json()["key"]
 
 
 def refused(answer: httpx.Response, status: int) -> httpx.Response:

@@ -12,7 +12,7 @@ def test_without_its_inference_server_the_gateway_lives_says_so_and_recovers(sta
     gateway = start.gateway(inference.url)
     inference.wait_until_ready()
     gateway.wait_until_ready()
-    caller.base_url = gateway.url
+    caller.base_url, caller.headers = gateway.url, gateway.right
     asked = {"series": past(100)}
     before = caller.post("/api/v1/forecasts", json=asked)
     assert before.status_code == 200
@@ -33,16 +33,18 @@ def test_who_is_told_to_stop_still_answers_the_question_that_it_is_reading(start
     inference.wait_until_ready()
     gateway.wait_until_ready()
     for server, path in ((gateway, "/api/v1/forecasts"), (inference, "/forecast")):
-        said = asked_while_stopping(server, path, json.dumps({"series": past(100)}).encode())
+        right = gateway.right if server is gateway else {}
+        said = asked_while_stopping(server, path, right, json.dumps({"series": past(100)}).encode())
         assert said.startswith(b"HTTP/1.1 200 OK\r\n"), said[:300]
         assert len(json.loads(said.partition(b"\r\n\r\n")[2])["days"]) == 31
         assert server.process.wait(30) in (0, -signal.SIGTERM)
         assert server.status("/livez") is None
 
 
-def asked_while_stopping(server, path, body) -> bytes:
+def asked_while_stopping(server, path, right, body) -> bytes:
     """The whole answer to a question whose second half comes after SIGTERM."""
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in right.items())
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n" + body[:100])

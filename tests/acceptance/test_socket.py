@@ -16,7 +16,7 @@ def test_the_gateway_prefers_the_socket_which_goes_with_its_server(start, caller
     inference.wait_until_ready()
     gateway.wait_until_ready()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    caller.base_url = gateway.url
+    caller.base_url, caller.headers = gateway.url, gateway.right
     assert caller.post("/api/v1/forecasts", json={"series": past(100)}).status_code == 200
     (rows,) = caller.get("/v2/models/load").json()["inputs"]
     asked = {"inputs": [rows | {"shape": [1, rows["shape"][1]], "data": [0.5] * rows["shape"][1]}]}

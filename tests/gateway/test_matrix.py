@@ -1,5 +1,6 @@
 """Each route of the interface × each role × whose it is: answered, or refused, as it is declared beside the route."""
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -105,3 +106,15 @@ def test_each_role_is_answered_as_declared(gateway, world, people, operation, mi
         found[role] = ask(gateway, operation, path, token(owner if mine else other))
         wanted[role] = expected(operation, role, owned=owned, mine=mine)
     assert {role: status for role, status in found.items() if status not in wanted[role]} == {}
+
+
+def test_the_page_that_says_who_may_do_what_is_right():
+    page = (Path(__file__).parents[2] / "docs" / "decisions" / "0009-who-may-do-what.md").read_text()
+    said = {
+        (method, path): role
+        for role, routes in re.findall(r"^\| (\w+) \| [^|]+ \| (.*) \|$", page, re.MULTILINE)
+        for method, path in re.findall(r"([A-Z]+) `([^`]+)`", routes)
+    }
+    assert set(said.values()) == set(ROLES) - {"expert"}
+    declared = {operation.name: operation.role for operation in OPERATIONS}
+    assert said == {name: declared.get(name) for name in said}

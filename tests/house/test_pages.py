@@ -45,7 +45,8 @@ def test_every_make_command_of_the_readme_is_a_target_that_help_lists(commands, 
 
 
 def test_the_readmes_curl_is_the_one_that_make_up_prints(commands):
-    told = greeting.WELCOME.format(gateway="http://127.0.0.1:8080", inference="", uploads="")
+    places = {"gateway": "http://127.0.0.1:8080", "inference": "", "uploads": "", "key": ".forewatt/local.key"}
+    told = greeting.WELCOME.format(**places).replace("\\\n", " ")
     (printed,) = (shlex.split(line) for line in told.splitlines() if "curl" in line)
     assert [words for words in commands if words[0] == "curl"] == [printed]
 
