@@ -66,5 +66,5 @@ class JsonRoute(APIRoute):
 
 def _is_json(media_type: str) -> None:
     if media_type.partition(";")[0].strip().lower() != "application/json":
-        detail = "Send the body as JSON with the header Content-Type: application/json."
+        detail = "The body does not say that it is JSON. Send JSON with the header Content-Type: application/json."
         raise Problem(415, "unsupported-media-type", detail)

@@ -28,7 +28,8 @@ STORAGE: dict[int | None, Literal["full", "read-only"]] = {
 
 # What to do when the framework itself refuses.
 REMEDIES = {
-    404: "There is no such address. The list of routes is at /docs and /openapi.json.",
+    400: "The body cannot be read. Send a file as multipart/form-data with its boundary, as curl -F file=@name does.",
+    404: "There is no such address. Look for the right one in the list of routes at /docs or /openapi.json.",
     405: "This address does not take that method. Use one that the Allow header names.",
     413: "The body is too large. Send a shorter history or fewer rows.",
 }
@@ -105,6 +106,14 @@ def storage(why: Literal["full", "read-only"]) -> Unavailable:
     said = "has no room left" if why == "full" else "takes no changes"
     detail = f"Nothing was stored: the storage of this system {said}. Tell whoever runs it."
     return Unavailable(f"storage-{why}", detail, retry_after_s=60)
+
+
+class Meanwhile(Problem):
+    """409 that passes by itself: another request was at the same."""
+
+    def __init__(self, code: str, detail: str, retry_after_s: int = 2) -> None:
+        super().__init__(409, code, f"{detail} Send yours again in {retry_after_s} seconds.")
+        self.headers = {"Retry-After": str(retry_after_s)}
 
 
 class QuotaExceeded(Problem):

@@ -13,13 +13,12 @@ from sqlalchemy import ColumnElement, CursorResult, Engine, delete, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway import store
-from gateway.errors import Problem
+from gateway.errors import Meanwhile, Problem
 from gateway.tables import IdempotencyKey
 
 LASTS_H = 24
 LEASE_S = 20.0
 BEAT_S = 5.0
-WAIT_S = 2
 TRIES = 3
 
 
@@ -127,6 +126,4 @@ def _reused() -> Problem:
 
 def _in_use() -> Problem:
     detail = "The first request under this Idempotency-Key is still being answered."
-    problem = Problem(409, "idempotency-key-in-use", f"{detail} Send it again in {WAIT_S} seconds.")
-    problem.headers = {"Retry-After": str(WAIT_S)}
-    return problem
+    return Meanwhile("idempotency-key-in-use", detail)

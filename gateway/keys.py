@@ -119,7 +119,9 @@ def end(database: Engine, number: UUID, owner: UUID, by: UUID, address: str) -> 
     with store.transaction(database) as session:
         key = session.get(Key, number)
         if key is None or key.owner != owner or key.revoked_at is not None:
-            raise Problem(404, "no-such-key", "There is no key of this id. The list of keys has those that there are.")
+            raise Problem(
+                404, "no-such-key", "There is no key of this id. Ask for the list of keys, and use an id that it has."
+            )
         key.revoked_at = datetime.now(UTC)
         session.flush()
         audit.append(session, "key-revoked", by, number, address)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway import store
-from gateway.errors import MAX_FAULTS, Fault, Problem
+from gateway.errors import MAX_FAULTS, Fault, Meanwhile
 from gateway.series import SLOTS, Slot
 from gateway.tables import Import, Measurement
 from gateway.workbooks import Line
@@ -86,8 +86,8 @@ def keep(database: Engine, kept: Import, days: dict[date, list[float | None]]) -
                 session.execute(delete(Measurement).where(within(kept.owner, kept.series), taken))
                 session.execute(insert(Measurement), [_row(kept, day, values) for day, values in some])
     except IntegrityError:
-        detail = "Another import stored some of these days at the same time. Send yours again."
-        raise Problem(409, "imported-meanwhile", detail) from None
+        detail = "Another import stored some of these days at the same time."
+        raise Meanwhile("imported-meanwhile", detail) from None
 
 
 def begin(owner: str, series: str, file_name: str, mode: str) -> Import:

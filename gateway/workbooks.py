@@ -195,9 +195,7 @@ def _parts(book: zipfile.ZipFile) -> None:
         if so:
             raise _other(f"This is {what}. {SAVE_AS}")
     if any(name.startswith("xl/externallinks/") for name in names):
-        detail = (
-            "The workbook has links to other files. In Excel choose Data, Edit Links, Break Link and send it again."
-        )
+        detail = "The workbook has links to other files. Break them in Excel (Data, Edit Links) and send it again."
         raise Problem(422, "external-links", detail)
     for name in book.namelist():
         with book.open(name) as part:

@@ -23,6 +23,7 @@ from starlette.routing import Route
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 import servers
+from remedies import judge
 from works import NO_BROKER
 
 from bentos.load.schema import Answer, Question
@@ -33,6 +34,7 @@ from gateway.settings import Settings
 from gateway.shortway import ShortProtocol
 
 KINDS = ("sqlite", "postgresql", "mariadb")
+JUDGED = {"response": [judge]}  # whatever a test provokes, it has a remedy
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def calling(url: str, settings: Settings | None) -> Iterator[httpx.Client]:
         if settings is not None and not {"x-api-key", "authorization"} & set(request.headers):
             request.headers.update(shown(settings))
 
-    with httpx.Client(base_url=url, trust_env=False, timeout=60, event_hooks={"request": [show]}) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=60, event_hooks={"request": [show], **JUDGED}) as client:
         yield client
 
 
@@ -236,7 +238,8 @@ def somebody(shared: str) -> Iterator[Callable[[], httpx.Client]]:
 
         def made() -> httpx.Client:
             headers = {"X-Owner": uuid4().hex}
-            return stack.enter_context(httpx.Client(base_url=shared, headers=headers, trust_env=False, timeout=60))
+            client = httpx.Client(base_url=shared, headers=headers, trust_env=False, timeout=60, event_hooks=JUDGED)
+            return stack.enter_context(client)
 
         yield made
 
