@@ -17,12 +17,14 @@ from bentos.load.calendar import Region, RegionError
 from bentos.load.known import Known
 from bentos.load.model import NAME, LoadModel, schema_fingerprint
 from bentos.registry import models_folder
-from training.backtest import ask_at, backtest, profile_alone
+from training.backtest import ask_at, profile_alone
+from training.callers import fit_for_caller
 from training.card import Report, write_card
 from training.datasets import DataError, Place, open_series
-from training.load import Recipe, fit, tune
+from training.load import Recipe
 from training.measured import record
-from training.moments import month_ends, replay
+from training.moments import month_ends
+from training.pipeline import train
 from training.publish import GateError, description, publish_if_good, write_artifact
 
 VICTORIA = Place("Australia/Melbourne", Region("AU", "VIC"))
@@ -42,21 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train_load(asked: argparse.Namespace) -> None:
     """The whole way: data, replay, tuning before the first origin, backtest, final fit, artifact, card, figures."""
-    recipe = Recipe.open(asked.recipe)
+    if asked.snapshot:
+        fit_for_caller(asked)
+        return
+    recipe = Recipe.open(asked.recipe or "own")
     known = _series(asked)
-    origins = month_ends(known, recipe.origins)
-    replayed = replay(known, recipe.step_days)
-    tuned = tune(replayed.until(origins[0]), recipe)
-    table = backtest(known, origins, replayed, tuned, recipe)
-    report = Report(
-        _title(asked, recipe.name), _command(asked.typed), known, table, profile_alone(known, origins), tuned
-    )
-    figures = report.figures
-    said = description(known, recipe, tuned, figures)
+    trained = train(known, recipe, _title(asked, recipe.name), _command(asked.typed))
+    figures = trained.report.figures
+    said = description(known, recipe, trained.tuned, figures)
     place = asked.out / "artifact"
     shutil.rmtree(place, ignore_errors=True)  # scratch; what is kept is in the registry
-    write_artifact(place, fit(replayed, tuned, recipe), replayed, said)
-    _report(asked, report)
+    write_artifact(place, trained.members, trained.replayed, said)
+    _report(asked, trained.report)
     if asked.publish:
         print("current:", publish_if_good(models_folder(), place, figures))
 
@@ -121,8 +120,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="load|score|compare")
     load = commands.add_parser("load", parents=[series], help="fit a load model")
-    load.add_argument("recipe", nargs="?", default="own", help="a file of training/recipes, without .toml")
+    load.add_argument(
+        "recipe", nargs="?", help="a file of training/recipes, without .toml; own, or caller for a snapshot"
+    )
     load.add_argument("--publish", action="store_true", help="through the gate into the registry")
+    load.add_argument(
+        "--snapshot", type=Path, help="fit a caller's own model on this CSV, and tell it in lines of JSON"
+    )
+    load.add_argument("--name", help="of the caller's model: load- and 32 hexadecimal digits")
+    load.add_argument("--attached", action="store_true", help="end as soon as standard input closes")
     load.set_defaults(run=train_load)
     scored = commands.add_parser("score", parents=[series], help="score an artifact on another series")
     scored.add_argument("--artifact", type=Path, default=Path("bentos/load/released"))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from bentos.load.features import design_matrix
 from bentos.load.known import WEATHER, Known
@@ -16,6 +15,7 @@ from bentos.load.model import LoadModel, members
 from bentos.load.schema import Answer, Question
 from training.load import Recipe, Tuned, fit
 from training.moments import Replay
+from training.progress import steps
 from training.publish import description, write_artifact
 from training.scores import month_scores, seasonal_scale
 
@@ -25,7 +25,7 @@ MODELS = (*members(), "Ensemble")
 def backtest(known: Known, origins: list[pd.Timestamp], replayed: Replay, tuned: Tuned, recipe: Recipe) -> pd.DataFrame:
     """A row for each origin and model type: its measures and the ladder's. Leaves nothing on disk."""
     tables = []
-    for origin in tqdm(origins, desc="rolling origins", unit="origin", disable=None):
+    for origin in steps(origins, "backtesting", "origin"):
         seen = replayed.until(origin)
         with tempfile.TemporaryDirectory() as scratch:
             say = description(known.until(origin), recipe, tuned, {})

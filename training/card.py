@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 
 from bentos.load.known import Known
@@ -59,6 +60,19 @@ class Report:
         low, high = interval(self.headline["recall"].to_numpy())
         found = targets(self.headline)
         return {name: round(float(value), 4) for name, value in {**found, "Q5_low": low, "Q5_high": high}.items()}
+
+    @property
+    def beside(self) -> dict[str, float]:
+        """The ladder's errors in Q1's unit, the document's own measures, and over how many origins all are means."""
+        means = self.headline[[*LADDER, "mae", "rmse", "r2", "mape"]].mean()
+        return {**{str(name): round(float(value), 4) for name, value in means.items()}, "months": len(self.headline)}
+
+    @property
+    def mase_by_origin(self) -> dict[str, float]:
+        """By the origin's day; without those where it is no number."""
+        days = pd.DatetimeIndex(self.headline.index)
+        scored = zip(days, self.headline["mase"], strict=True)
+        return {day.date().isoformat(): round(float(mase), 4) for day, mase in scored if np.isfinite(mase)}
 
 
 def write_card(folder: Path, report: Report) -> None:

@@ -23,6 +23,10 @@ class DataError(ValueError):
     """A file cannot be used as it is; the text says what to do."""
 
 
+class TooShortError(DataError):
+    """Nothing is wrong but that more days are needed."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a series was measured: IANA time zone for its days, region for its holidays."""
@@ -142,7 +146,7 @@ def _checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
         raise DataError(f"{name} has negative loads. Net the generation out, or give consumption alone.")
     measured = table.index[table["load"] > 0]
     if len(measured) < MIN_DAYS:
-        raise DataError(f"{name} has {len(measured)} days with load; at least {MIN_DAYS} are needed.")
+        raise TooShortError(f"{name} has {len(measured)} days with load; at least {MIN_DAYS} are needed.")
     span = (measured.max() - measured.min()).days + 1
     if span - len(measured) > MAX_GAP_SHARE * span:
         raise DataError(f"{name} misses {span - len(measured)} of {span} days; add them or cut the series.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,15 @@ from scipy.optimize import nnls
 from sklearn.base import clone
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
 
 from bentos.load.features import ABSOLUTE, FAR, RELATIVE
+from bentos.load.schema import MODEL_DAYS
 from training.moments import Replay, splits
+from training.progress import Stage, steps
 
 Floats = NDArray[np.float64]
 RECIPES = Path(__file__).parent / "recipes"
@@ -33,13 +37,21 @@ class Recipe:
     cold_start: bool = False  # True: relative features alone, to be asked about series it was not fitted on
     step_days: int = 7  # between replayed moments
     trees: int = 100
+    thinning: int = 1  # a tree sees one in so many of the rows that it would see
     n_splits: int = 5
     seed: int = 0
     origins: int = 13  # month ends at which it is scored, the last ones of the series
+    fewest_origins: int | None = None  # enough where the history is short; none: all are wanted
+    days_before: int = MODEL_DAYS  # the least before the first of them
+    most_moments: int | None = None  # of a long history fewer are replayed, further apart
 
     @property
     def features(self) -> list[str]:
         return [*RELATIVE] if self.cold_start else [*RELATIVE, *ABSOLUTE]
+
+    def step_within(self, days: int) -> int:
+        """Days between the moments that are replayed of a history of so many."""
+        return max(self.step_days, math.ceil(days / self.most_moments) if self.most_moments else 0)
 
     @classmethod
     def open(cls, name: str) -> Recipe:
@@ -62,13 +74,16 @@ class Tuned:
 
 def grids(recipe: Recipe) -> dict[str, tuple[Any, dict[str, list[Any]]]]:
     """Each member and its small grid. What they learn is a correction, so every grid holds a nearly silent choice."""
-    forest = RandomForestRegressor(recipe.trees, max_leaf_nodes=64, random_state=recipe.seed, n_jobs=1)
+    thin = recipe.thinning
+    forest = RandomForestRegressor(
+        recipe.trees, max_leaf_nodes=64, max_samples=1.0 / thin, random_state=recipe.seed, n_jobs=1
+    )
     boosted = GradientBoostingRegressor(
-        n_estimators=recipe.trees, subsample=0.5, min_samples_leaf=50, random_state=recipe.seed
+        n_estimators=recipe.trees, subsample=0.5 / thin, min_samples_leaf=50 // thin, random_state=recipe.seed
     )
     linear = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
     return {
-        "RandomForestRegressor": (forest, {"min_samples_leaf": [50, 200], "max_features": [0.2, 0.5]}),
+        "RandomForestRegressor": (forest, {"min_samples_leaf": [50 // thin, 200 // thin], "max_features": [0.2, 0.5]}),
         "GradientBoostingRegressor": (boosted, {"max_depth": [1, 3], "learning_rate": [0.01, 0.05]}),
         "Ridge": (linear, {"ridge__alpha": [1e3, 1e4, 1e5, 1e6]}),
     }
@@ -79,8 +94,9 @@ def tune(replayed: Replay, recipe: Recipe) -> Tuned:
     folds = splits(replayed, recipe.n_splits)
     rows, target = _training_rows(replayed, recipe)
     estimators, fold_scores = {}, {}
-    for name, (estimator, grid) in tqdm(grids(recipe).items(), desc="tuning", unit="model", disable=None):
-        search = GridSearchCV(estimator, grid, cv=folds, scoring="neg_mean_absolute_error", refit=False)
+    tuning = Stage("tuning", sum(len(ParameterGrid(grid)) for _, grid in grids(recipe).values()) * len(folds), "fit")
+    for name, (estimator, grid) in grids(recipe).items():
+        search = GridSearchCV(estimator, grid, cv=folds, scoring=_minus_mae(tuning.done), refit=False)
         search.fit(rows, target)
         best = search.best_index_
         estimators[name] = clone(estimator).set_params(**search.best_params_)
@@ -101,11 +117,21 @@ def _training_rows(replayed: Replay, recipe: Recipe) -> tuple[Floats, Floats]:
     return replayed.rows[recipe.features].to_numpy(), np.clip(replayed.target, -FAR, FAR)
 
 
+def _minus_mae(scored: Callable[[], None]) -> Callable[[Any, Floats, Floats], float]:
+    """Scikit-learn's own measure, which also says that one more fit is done."""
+
+    def score(estimator: Any, rows: Floats, target: Floats) -> float:  # noqa: ANN401 - scikit-learn has no types
+        scored()
+        return -float(mean_absolute_error(target, estimator.predict(rows)))
+
+    return score
+
+
 def _weights(estimators: dict[str, Any], rows: Floats, target: Floats, folds: list[Any]) -> dict[str, float]:
     """Non-negative least squares on held-out days, at most one in all: what is left stays with the profile."""
     held_out = [
         [clone(estimator).fit(rows[train], target[train]).predict(rows[test]) for estimator in estimators.values()]
-        for train, test in tqdm(folds, desc="weighing", unit="fold", disable=None)
+        for train, test in steps(folds, "weighing", "fold")
     ]
     said = np.hstack(held_out).T
     weights, _ = nnls(said, np.concatenate([target[test] for _, test in folds]))

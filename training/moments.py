@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import TimeSeriesSplit
-from tqdm import tqdm
 
 from bentos.load.features import design_matrix
 from bentos.load.known import WEATHER, Known
 from bentos.load.schema import ANNUAL_DAYS, MAX_LEAD_DAYS, MODEL_DAYS
+from training.progress import steps
 
 Floats = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -47,21 +47,26 @@ def month_ends(known: Known, count: int) -> list[pd.Timestamp]:
 
     Raises ``ValueError`` where fewer stand in the series after its first two months, or none is wanted.
     """
-    first = pd.Timestamp(known.days.index[0]) + pd.Timedelta(days=MODEL_DAYS)
-    ends = [end for end in pd.date_range(first, known.at, freq="ME") if end + pd.offsets.MonthEnd(1) <= known.at]
+    ends = month_ends_after(known, MODEL_DAYS)
     if not 1 <= count <= len(ends):
         raise ValueError(f"{count} origins are wanted and the series holds {len(ends)}. Want fewer or give more data.")
     return ends[-count:]
 
 
+def month_ends_after(known: Known, days: int) -> list[pd.Timestamp]:
+    """All month ends after which a whole month has been measured, from the one that has so many ``days`` before it."""
+    first = pd.Timestamp(known.days.index[0]) + pd.Timedelta(days=days)
+    return [end for end in pd.date_range(first, known.at, freq="ME") if end + pd.offsets.MonthEnd(1) <= known.at]
+
+
 def replay(known: Known, step_days: int) -> Replay:
     """Stand in every ``step_days``-th past moment: with the weather ahead unknown and, where it came, also known."""
     first = pd.Timestamp(known.days.index[0]) + pd.Timedelta(days=MODEL_DAYS)
-    moments = pd.date_range(first, known.at - pd.Timedelta(days=1), freq=f"{step_days}D")
+    moments = [*pd.date_range(first, known.at - pd.Timedelta(days=1), freq=f"{step_days}D")]
     hindsight = replace(known, ahead=known.days[WEATHER])
     frames: list[pd.DataFrame] = []
     errors: dict[str, list[tuple[pd.Timestamp, Floats]]] = {"short": [], "years": []}
-    for moment in tqdm(moments, desc="replaying past moments", unit="moment", disable=None):
+    for moment in steps(moments, "replaying", "moment"):
         frames.append(_moment(known, moment))
         if (told := _moment(hindsight, moment))["weather_known"].all():
             frames.append(told)
@@ -89,8 +94,8 @@ def splits(replayed: Replay, n_splits: int) -> list[Split]:
     Raises ``ValueError`` where there are too few moments.
     """
     moments = replayed.moment.unique()
-    steps = np.diff(moments).astype("timedelta64[D]").astype(int).tolist()
-    gap = math.ceil(MAX_LEAD_DAYS / min(steps, default=MAX_LEAD_DAYS))
+    apart = np.diff(moments).astype("timedelta64[D]").astype(int).tolist()
+    gap = math.ceil(MAX_LEAD_DAYS / min(apart, default=MAX_LEAD_DAYS))
     if len(moments) <= gap + n_splits:
         raise ValueError(
             f"{len(moments)} past moments are too few for {n_splits} splits with {MAX_LEAD_DAYS} days between. "

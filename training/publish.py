@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 
-from bentos.artifact import Artifact, Description, Golden, fingerprint, save
+from bentos.artifact import Artifact, ArtifactError, Description, Golden, Manifest, fingerprint, open_artifact, save
 from bentos.load.known import Known
 from bentos.load.model import ERRORS, NAME, LoadModel, comparable, schema_fingerprint
 from bentos.load.sample import sample_series
 from bentos.load.schema import MAX_LEAD_DAYS, Question
-from bentos.registry import publish, set_current
+from bentos.registry import current, publish, set_current
 from training.export import linear_to_onnx, trees_to_onnx
 from training.load import Recipe, Tuned
 from training.moments import Replay
@@ -25,6 +29,9 @@ from training.moments import Replay
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime", "holidays")
 GOLDEN_DAYS = 430
 WORST_MASE = 0.95  # the floor of Q1: nothing is released below it
+TOLERANCE = 0.02  # of the error of the version before: less is chance
+MOST_BYTES = 2_000_000  # of a caller's model: an inference server keeps many
+ORIGINS = "origins"  # among a manifest's scores, MASE by the day of each origin
 
 
 class GateError(Exception):
@@ -41,7 +48,7 @@ def write_artifact(folder: Path, fitted: dict[str, Any], replayed: Replay, descr
     files = {f"{name.lower()}.onnx": _graph(estimator) for name, estimator in fitted.items()}
     files[ERRORS] = _error_file(replayed)
     unproved = Golden(question=golden_question().model_dump(mode="json", exclude_defaults=True), answer=[])
-    description = Description(name=NAME, golden=unproved, **describe)
+    description = Description(golden=unproved, **describe)
     with tempfile.TemporaryDirectory() as scratch:
         model = LoadModel(save(Path(scratch, "first"), description, files))
     answer = comparable(model.answer(golden_question()))
@@ -49,9 +56,12 @@ def write_artifact(folder: Path, fitted: dict[str, Any], replayed: Replay, descr
     return save(folder, description.model_copy(update={"golden": proved}), files)
 
 
-def description(known: Known, recipe: Recipe, tuned: Tuned, scores: dict[str, float]) -> dict[str, Any]:
+def description(
+    known: Known, recipe: Recipe, tuned: Tuned, scores: Mapping[str, JsonValue], name: str = NAME
+) -> dict[str, Any]:
     """What an artifact says of how it was made."""
     return {
+        "name": name,
         "created": datetime.now(UTC),
         "features": recipe.features,
         "units": {"target": "spreads", "lead_days": "d", "temperature_difference": "Cel"},
@@ -73,11 +83,63 @@ def data_fingerprint(known: Known) -> str:
 
 def publish_if_good(models: Path, folder: Path, scores: dict[str, float]) -> str:
     """Put the artifact into the registry and make it current. Raises ``GateError`` below the floor."""
-    if not scores["Q1"] <= WORST_MASE:
-        raise GateError(f"MASE {scores['Q1']:.3f} is above {WORST_MASE}: no better than naive. Give more data.")
+    _refuse_naive(scores.get("Q1", math.nan))
     place = publish(models, folder)
     set_current(models, NAME, place.name)
     return place.name
+
+
+def publish_if_better(models: Path, folder: Path) -> tuple[str, str | None]:
+    """Put a caller's model into the registry; its version, and why the one before stays the current one, if it does.
+
+    Raises ``GateError`` for what may not even be a version.
+    """
+    fitted = open_artifact(folder)
+    _refuse_naive(_number(fitted.manifest.scores.get("Q1")))
+    if (size := sum(map(len, fitted.files.values()))) > MOST_BYTES:
+        raise GateError(f"The model has {size} bytes; a caller's may have {MOST_BYTES}. Use fewer trees.")
+    place = publish(models, folder)
+    worse = _worse_than_current(models, fitted.manifest)
+    if worse is None:
+        set_current(models, fitted.manifest.name, place.name)
+    return place.name, worse
+
+
+def _refuse_naive(mase: float) -> None:
+    if not mase <= WORST_MASE:
+        raise GateError(f"MASE {mase:.3f} is above {WORST_MASE}: no better than naive. Give more data.")
+
+
+def _worse_than_current(models: Path, fitted: Manifest) -> str | None:
+    """Over the months that both were scored on, else over all: a hard month must not count against one alone."""
+    try:
+        place = current(models, fitted.name)
+        before = place and open_artifact(place, name=fitted.name, schema_fingerprint=schema_fingerprint()).manifest
+    except ArtifactError:
+        return None  # it cannot answer: anything is better
+    if not before:
+        return None
+    now, then = (_by_month(manifest) for manifest in (fitted, before))
+    months = now.keys() & then.keys()
+    if months:
+        mase, theirs = (fmean(scores[month] for month in months) for scores in (now, then))
+    else:
+        mase, theirs = (_number(manifest.scores.get("Q1")) for manifest in (fitted, before))
+    if mase <= theirs * (1 + TOLERANCE):
+        return None
+    told = f"over the {len(months)} months that both were scored on" if months else "each over its own months"
+    return (
+        f"MASE {mase:.3f} is worse than {theirs:.3f} of {before.version}, {told}: that one stays the current version."
+    )
+
+
+def _by_month(manifest: Manifest) -> dict[str, float]:
+    origins = manifest.scores.get(ORIGINS)
+    return {day: _number(mase) for day, mase in origins.items()} if isinstance(origins, dict) else {}
+
+
+def _number(value: JsonValue) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _graph(estimator: Any) -> bytes:  # noqa: ANN401 - scikit-learn has no types

@@ -28,6 +28,7 @@ from bentos.serving.threads import Threads
 Floats = NDArray[np.float64]
 
 NAME = "load"
+FITTED = NAME + "-[0-9a-f]{32}"  # the name of a model that was fitted for one caller's series
 ERRORS = "errors.json"  # trajectories of past errors, one list for short histories and one for whole years
 LEVELS = {"p5": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
 DIGITS = 6  # significant ones in an answer; the model knows three

@@ -24,9 +24,9 @@ def stored_tag() -> str:
     return fill_bento_store(current(models_folder(), NAME) or RELEASED)
 
 
-def open_model(folder: Path) -> LoadModel:
+def open_model(folder: Path, name: str = NAME, version: str | None = None) -> LoadModel:
     """Raises ``ArtifactError`` for an artifact that was changed, is another's, or answers otherwise than recorded."""
-    model = LoadModel(open_artifact(folder, name=NAME, schema_fingerprint=schema_fingerprint()))
+    model = LoadModel(open_artifact(folder, name=name, version=version, schema_fingerprint=schema_fingerprint()))
     model.prove()
     return model
 

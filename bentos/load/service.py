@@ -1,4 +1,5 @@
-"""The load model behind HTTP, both ways in: the typed question at ``/forecast``, raw tensors at ``/v2/models/load``."""
+"""The load model behind HTTP: the typed question at ``/forecast``, raw tensors at ``/v2/models/load``; and below
+``/forecast/`` the models that were fitted for callers."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ from typing import cast
 import bentoml
 
 from bentos.artifact import ArtifactError
+from bentos.load.fitted import Fitted
 from bentos.load.model import NAME, LoadModel
 from bentos.load.repository import LoadRepository, open_model, stored_tag
 from bentos.load.schema import Answer, Question
+from bentos.registry import models_folder
 from bentos.serving.bento import HotService
 from bentos.serving.hosting import Hosting
 from bentos.serving.messages import Reply, Request
@@ -39,6 +42,7 @@ class LoadService:
         self.folder = self.repository.current()
         await self.hosting.load(await asyncio.to_thread(open_model, self.folder))
         server.routes["/forecast"] = self.hot_forecast
+        server.prefixes["forecast"] = Fitted(models_folder(), self.hosting.desk(NAME).cost_s, server.knobs.limits)
         self.watching = asyncio.create_task(self.watch())
         server.open(self.hosting, self.repository)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits, Observer
@@ -24,21 +25,22 @@ ACCIDENT = 4.0  # times the expected cost; a question beyond counts as one of th
 SAFETY = 0.15  # of what is predicted: questions differ more than rows do
 
 Answers = Sequence[bytes | Refused]
+Asked = TypeVar("Asked")  # a question: its body, or that and whom it is put to
 
 
-class Desk:
+class Desk(Generic[Asked]):
     """Where questions wait and leave again; ``compute`` answers or refuses those it is given, one call at a time."""
 
     def __init__(
         self,
-        compute: Callable[[Sequence[bytes]], Awaitable[Answers]],
+        compute: Callable[[Sequence[Asked]], Awaitable[Answers]],
         cost_s: float,
         limits: Limits,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         alone = replace(limits, batch_rows=1, safety=SAFETY)
-        self._batcher: Batcher[bytes, bytes | Refused] = Batcher(compute, _each(cost_s), alone, observer, clock)
+        self._batcher: Batcher[Asked, bytes | Refused] = Batcher(compute, _each(cost_s), alone, observer, clock)
 
     @property
     def waiting(self) -> int:
@@ -50,9 +52,17 @@ class Desk:
         """What the next question should cost."""
         return self._batcher.cost.of(1)
 
-    async def ask(self, request: Request) -> Reply:
+    def check(self, deadline: float) -> None:
+        """Raises ``Shed`` where a question would not be admitted now: asked before work is put into one."""
+        self._batcher.check(deadline)
+
+    async def ask(self: Desk[bytes], request: Request) -> Reply:
+        """The answer to a request's body."""
+        return await self.answer(request.body, request)
+
+    async def answer(self, asked: Asked, request: Request) -> Reply:
         """The answer by the request's deadline. Raises ``Shed`` and ``Refused``."""
-        served = await self._batcher.submit([request.body], request.deadline, len(request.body))
+        served = await self._batcher.submit([asked], request.deadline, len(request.body))
         expected = self.cost_s
         self._batcher.cost = _each(expected + WEIGHT * (min(served.compute_s, ACCIDENT * expected) - expected))
         (answer,) = served.results
@@ -61,27 +71,27 @@ class Desk:
         raise answer.__cause__ if isinstance(answer, RowError) and answer.__cause__ else answer
 
 
-class Clerk:
+class Clerk(Generic[Asked]):
     """A thread that answers questions: one, since two would fight for the interpreter."""
 
-    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(self, answer: Callable[[Asked], bytes]) -> None:
         self._answer, self._loop = answer, asyncio.get_running_loop()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="questions")
 
-    async def __call__(self, bodies: Sequence[bytes]) -> Answers:
-        return await self._loop.run_in_executor(self._worker, self._answers, bodies)
+    async def __call__(self, questions: Sequence[Asked]) -> Answers:
+        return await self._loop.run_in_executor(self._worker, self._answers, questions)
 
-    async def cost_s(self, sample: bytes) -> float:
+    async def cost_s(self, sample: Asked) -> float:
         """What a question like ``sample`` costs in the thread."""
         measured = await self._loop.run_in_executor(self._worker, measure_cost, self._answers, [sample], 1)
         return measured.of(1)
 
-    def _answers(self, bodies: Sequence[bytes]) -> Answers:
-        return [self._answered(body) for body in bodies]
+    def _answers(self, questions: Sequence[Asked]) -> Answers:
+        return [self._answered(question) for question in questions]
 
-    def _answered(self, body: bytes) -> bytes | Refused:
+    def _answered(self, question: Asked) -> bytes | Refused:
         try:
-            return self._answer(body)
+            return self._answer(question)
         except Refused as refused:  # an answer too, and no fault to look for
             return refused
 

@@ -72,7 +72,7 @@ class Hosted:
     model: Servable
     batcher: Batcher[Array, Outputs]
     outputs: dict[int, TensorSpec]  # by place
-    desk: Desk | None = None
+    desk: Desk[bytes] | None = None
 
     def enqueue(
         self, rows: Array, deadline: float, done: Callable[[Served[Outputs] | Shed], None]
@@ -126,7 +126,7 @@ class Hosting:
             raise Refused(404, "no_model", f"There is no model {said}. POST v2/repository/index lists what there is.")
         return hosted
 
-    def desk(self, name: str) -> Desk:
+    def desk(self, name: str) -> Desk[bytes]:
         """Where the version that answers now takes whole questions. Raises ``Refused`` 404."""
         desk = self.find(name).desk
         if desk is None:
@@ -177,7 +177,7 @@ class Hosting:
         COUNTS.add(counted)
         return batcher
 
-    async def _desk(self, model: Answering) -> Desk:
+    async def _desk(self, model: Answering) -> Desk[bytes]:
         clerk = Clerk(model.respond)
         counted = Counted((model.name, model.version, "questions"), lambda: desk.waiting)
         desk = Desk(clerk, await clerk.cost_s(model.sample_question()), self.limits, counted)
