@@ -14,12 +14,12 @@ from sqlalchemy import Engine, func, select
 
 from gateway import audit, rights, store
 from gateway.accounts import Address, At
-from gateway.auth import Login, at_least
+from gateway.auth import Login, at_least, refusal
 from gateway.errors import Problem, documented
 from gateway.once import ONCE, OnceJsonRoute
 from gateway.rights import Role
 from gateway.store import Database
-from gateway.tables import Key
+from gateway.tables import Key, User
 
 MOST_KEYS = 100  # of one account that are not revoked
 PREFIX_LENGTH = 11  # enough to tell keys apart; 35 letters stay secret
@@ -131,6 +131,8 @@ def _add(database: Engine, key: Key, address: str) -> Key:
     live = select(func.count()).where(Key.owner == key.owner, Key.revoked_at.is_(None))
     with store.transaction(database) as session:
         audit.append(session, "key-made", key.owner, key.id, address)  # first: it lets one at a time count
+        if not session.scalar(select(User.id).where(User.id == key.owner, User.disabled_at.is_(None))):
+            raise refusal()  # disabled a moment ago
         if session.execute(live).scalar_one() >= MOST_KEYS:
             raise Problem(409, "too-many-keys", f"You have {MOST_KEYS} keys. Revoke those that you do not use.")
         session.add(key)

@@ -132,10 +132,11 @@ def main() -> int:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = store.connect(settings.database)
     store.migrate(database)
-    if show(settings, database, sys.stdout):
-        return 0
-    sys.stderr.write("There is an admin already.\n")
-    return 1
+    shown = show(settings, database, sys.stdout)
+    database.dispose()
+    if not shown:
+        sys.stderr.write("There is an admin already.\n")
+    return 0 if shown else 1
 
 
 if __name__ == "__main__":

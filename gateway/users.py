@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from gateway import audit, keys, store
 from gateway.accounts import ADMIN, Address, At
-from gateway.auth import Login, at_least
+from gateway.auth import Login, at_least, refusal
 from gateway.bodies import JsonRoute
 from gateway.errors import Problem, documented
 from gateway.keys import ShownKeys
@@ -113,6 +113,9 @@ def _change(database: Engine, number: UUID, asked: Change, by: UUID, address: st
             audit.append(session, f"role-{asked.role}", by, number, address)  # first: one change at a time
         if asked.disabled is not None:
             audit.append(session, "disabled" if asked.disabled else "enabled", by, number, address)
+        admins = select(User.id).where(User.role == ADMIN, User.disabled_at.is_(None))
+        if not session.scalar(admins.where(User.id == by)):  # whoever was one a moment ago gives himself nothing back
+            raise refusal()
         user = _found(session, number)
         user.role = asked.role or user.role
         if asked.disabled:
@@ -120,7 +123,7 @@ def _change(database: Engine, number: UUID, asked: Change, by: UUID, address: st
         elif asked.disabled is not None:
             user.disabled_at = None
         session.flush()
-        if not session.scalar(select(User.id).where(User.role == ADMIN, User.disabled_at.is_(None)).limit(1)):
+        if not session.scalar(admins.limit(1)):
             detail = "Nobody would be left who gives roles. Make somebody else an admin before."
             raise Problem(409, "last-admin", detail)
         return ShownUser.model_validate(user)

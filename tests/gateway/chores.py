@@ -4,18 +4,26 @@ import os
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
+from conftest import running
 from sqlalchemy import Engine, func, select, update
 
 from gateway import broker, store, tasks, worker
 from gateway.__main__ import main as gateway_main
+from gateway.app import create_app
+from gateway.broker import Tell
+from gateway.settings import Settings
+from gateway.shortway import ShortProtocol
+from gateway.store import Database
 from gateway.tables import Import, Task
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def chore(run):
@@ -32,7 +40,7 @@ def chore(run):
     if run.lease.attempt <= asked.get("kill", 0):
         os.kill(os.getpid(), signal.SIGKILL)
     end = time.monotonic() + asked.get("seconds", 0)
-    while time.monotonic() < end:
+    while time.monotonic() < end and not os.path.exists(asked.get("until", "")):
         run.report(50, "half way", end - time.monotonic())
         if asked.get("deaf"):
             time.sleep(0.05)
@@ -40,7 +48,7 @@ def chore(run):
             note("stops")
             run.check()
     note("ends")
-    return {"attempt": run.lease.attempt}, lambda session: session.add(_row(run.lease.task))
+    return {"attempt": run.lease.attempt}, lambda session: session.add(a_row(run.lease.task))
 
 
 def _note(run, what: str) -> None:
@@ -50,7 +58,8 @@ def _note(run, what: str) -> None:
             file.write(line)  # one write, at the end of whatever others wrote
 
 
-def _row(number: UUID) -> Import:
+def a_row(number: UUID) -> Import:
+    """What the work on a task keeps."""
     now = datetime.now(UTC)
     return Import(
         id=uuid4(), owner=str(number), created_at=now, file_name="", mode="all", rows=0, duplicates=0, errors=0
@@ -96,9 +105,24 @@ def over(database: Engine, task: Task) -> None:
         session.execute(update(Task).where(Task.id == task.id).values(due_at=datetime(2020, 1, 1, tzinfo=UTC)))
 
 
-def wait_until(true, patience_s=PATIENCE_S) -> None:
+@contextmanager
+def a_gateway(data, **knobs):
+    """A gateway that takes chores at /chores; gives its client."""
+    app = create_app(Settings(data=data, **knobs), KINDS)
+
+    @app.post("/chores", status_code=202)
+    def submit(asked: dict, database: Database, broker: Tell) -> dict:
+        task = tasks.submit(database, "local", "chore", asked, asked.get("queue", "forecasts"))
+        broker.tell(task)
+        return {"taskId": task.id}
+
+    with running(app, ShortProtocol) as url, httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+        yield client
+
+
+def wait_until(true) -> None:
     """Fails where it does not come true in a long time."""
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.02)

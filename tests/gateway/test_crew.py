@@ -1,22 +1,15 @@
 """Tasks that the gateway works on itself: soon, so many at once, once, and on with them after a stop."""
 
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from chores import KINDS, connected, ended, kept, order, over, seen, told, wait_until
-from conftest import running
+from chores import a_gateway, connected, ended, kept, order, over, seen, told, wait_until
 
 from gateway import tasks
-from gateway.app import create_app
-from gateway.broker import Tell
-from gateway.settings import Settings
-from gateway.shortway import ShortProtocol
-from gateway.store import Database
 
 
 @pytest.fixture
@@ -24,21 +17,6 @@ def database(tmp_path):
     engine = connected(tmp_path)
     yield engine
     engine.dispose()
-
-
-@contextmanager
-def a_gateway(data, **knobs):
-    """A gateway that takes chores at /chores; gives its client."""
-    app = create_app(Settings(data=data, **knobs), KINDS)
-
-    @app.post("/chores", status_code=202)
-    def submit(asked: dict, database: Database, broker: Tell) -> dict:
-        task = tasks.submit(database, "local", "chore", asked, asked.get("queue", "forecasts"))
-        broker.tell(task)
-        return {"taskId": task.id}
-
-    with running(app, ShortProtocol) as url, httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
-        yield client
 
 
 def status(client, number):

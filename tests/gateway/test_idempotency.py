@@ -173,6 +173,16 @@ def test_an_account_that_was_made_before_the_crash_is_answered_and_not_called_ta
     assert asking.post("/api/auth/register", json=body, headers={"Idempotency-Key": "two"}).status_code == 409
 
 
+def test_holders_of_the_key_of_all_own_their_idempotency_keys_together(run_gateway, inference, tmp_path, history):
+    settings = Settings(data=tmp_path, inference_url=inference.url, api_key="one-key-for-all")
+    write(tmp_path, history())
+    with run_gateway(settings) as client:
+        shown = {"X-API-Key": "one-key-for-all", "Idempotency-Key": "x"}
+        places = ({"X-Forwarded-For": f"192.0.2.{n}"} for n in range(2))
+        first, again = (client.post(PREDICT, json=QUESTION, headers=shown | place) for place in places)
+    assert (again.headers["idempotency-replayed"], again.json()) == ("true", first.json())
+
+
 def test_while_an_answer_takes_long_the_key_is_held(asking, inference, database, monkeypatch):
     monkeypatch.setattr(idempotency, "BEAT_S", 0.05)
     inference.delay_s = 3

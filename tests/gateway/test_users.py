@@ -147,6 +147,23 @@ def test_of_two_admins_who_demote_each_other_at_once_one_stays(run_gateway, infe
         assert len(left) == 1
 
 
+def test_who_was_disabled_elsewhere_a_moment_ago_can_neither_come_back_nor_leave_a_key(
+    run_gateway, inference, tmp_path
+):
+    settings = Settings(data=tmp_path, inference_url=inference.url, admin_password=WORD)
+    with run_gateway(settings, key=False) as here, run_gateway(settings, key=False) as there:
+        admin = bearer(login(here, "admin", WORD).json()["token"])
+        rogue = register(here, "rogue").json()["userId"]
+        change(here, admin, rogue, role="admin")
+        theirs = bearer(login(there, "rogue").json()["token"])
+        assert there.get("/api/v1/me", headers=theirs).json()["role"] == "admin"  # and is remembered there
+        change(here, admin, rogue, disabled=True)
+        assert change(there, theirs, rogue, disabled=False).status_code == 401
+        assert there.post("/api/v1/keys", headers=theirs, json={"name": "back door"}).status_code == 401
+        assert here.get(f"/api/v1/users/{rogue}/keys", headers=admin).json() == {"items": []}
+        assert change(here, admin, rogue, disabled=False).json()["role"] == "admin"
+
+
 def test_each_change_stands_in_the_audit_log_with_who_made_it(people, admin, somebody, settings):
     user, _ = somebody
     by = people.get("/api/v1/me", headers=admin).json()["userId"]
