@@ -79,7 +79,7 @@ class Client:
         path = Path(path)
         with path.open("rb") as book:
             files = {"file": (path.name, book.read(), XLSX)}
-        return Imported.model_validate_json(self._send("POST", "/api/data/import", files=files, data=options).content)
+        return Imported.model_validate_json(self._send("POST", "/api/data/import", files=files, params=options).content)
 
     def import_sample(self) -> Imported:
         """Three generated years, to try things with."""

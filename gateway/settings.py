@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from limits import RateLimitItem, parse_many
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     AnyHttpUrl,
     Field,
     FilePath,
@@ -99,7 +100,7 @@ class Settings(BaseSettings):
     database_connections: int = Field(default=dialects.CONNECTIONS, ge=1, le=1024)
     # By the name that Celery gives it; without it the gateway works on tasks itself.
     celery_broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
-        default=None, validation_alias="CELERY_BROKER_URL"
+        default=None, validation_alias=AliasChoices("CELERY_BROKER_URL", "FOREWATT_CELERY_BROKER_URL")
     )
     tasks_at_once: int = Field(default=4, ge=1, le=64)
     fits_at_once: int = Field(default=1, ge=1, le=64)
