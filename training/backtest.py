@@ -16,7 +16,7 @@ from bentos.load.schema import Answer, Question
 from training.load import Recipe, Tuned, fit
 from training.moments import Replay
 from training.progress import steps
-from training.publish import description, write_artifact
+from training.publish import description, write_unproved
 from training.scores import month_scores, seasonal_scale
 
 MODELS = (*members(), "Ensemble")
@@ -29,7 +29,7 @@ def backtest(known: Known, origins: list[pd.Timestamp], replayed: Replay, tuned:
         seen = replayed.until(origin)
         with tempfile.TemporaryDirectory() as scratch:
             say = description(known.until(origin), recipe, tuned, {})
-            artifact = write_artifact(Path(scratch, "model"), fit(seen, tuned, recipe), seen, say)
+            artifact = write_unproved(Path(scratch, "model"), fit(seen, tuned, recipe), seen, say)
         tables.append(ask_at(LoadModel(artifact), known, origin))
     return pd.concat(tables, ignore_index=True)
 

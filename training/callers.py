@@ -60,7 +60,6 @@ class Lines:
         self._cost_s = {
             "replaying": 0.035 * moments,
             "tuning": 12 * fit_s,
-            "weighing": 3 * fit_s,
             "backtesting": origins * (0.5 + fit_s),
             "publishing": 1.5 + fit_s,
         }

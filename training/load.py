@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from bentos.load.features import ABSOLUTE, FAR, RELATIVE
 from bentos.load.schema import MODEL_DAYS
 from training.moments import Replay, splits
-from training.progress import Stage, steps
+from training.progress import Stage
 
 Floats = NDArray[np.float64]
 RECIPES = Path(__file__).parent / "recipes"
@@ -93,18 +93,20 @@ def tune(replayed: Replay, recipe: Recipe) -> Tuned:
     """Search each grid over splits of the moments; weigh the winners by what they said of days they had not seen."""
     folds = splits(replayed, recipe.n_splits)
     rows, target = _training_rows(replayed, recipe)
-    estimators, fold_scores = {}, {}
+    estimators, fold_scores, held_out = {}, {}, []
     tuning = Stage("tuning", sum(len(ParameterGrid(grid)) for _, grid in grids(recipe).values()) * len(folds), "fit")
     for name, (estimator, grid) in grids(recipe).items():
-        search = GridSearchCV(estimator, grid, cv=folds, scoring=_minus_mae(tuning.done), refit=False)
+        listened = _Listened(tuning.done)
+        search = GridSearchCV(estimator, grid, cv=folds, scoring=listened, refit=False)
         search.fit(rows, target)
         best = search.best_index_
+        held_out.append(listened.said[best * len(folds) : (best + 1) * len(folds)])
         estimators[name] = clone(estimator).set_params(**search.best_params_)
         fold_scores[name] = {
             "best": search.best_params_,
             "mae": [-float(search.cv_results_[f"split{k}_test_score"][best]) for k in range(len(folds))],
         }
-    return Tuned(estimators, fold_scores, _weights(estimators, rows, target, folds))
+    return Tuned(estimators, fold_scores, _weights([*estimators], held_out, [target[test] for _, test in folds]))
 
 
 def fit(replayed: Replay, tuned: Tuned, recipe: Recipe) -> dict[str, Any]:
@@ -117,23 +119,21 @@ def _training_rows(replayed: Replay, recipe: Recipe) -> tuple[Floats, Floats]:
     return replayed.rows[recipe.features].to_numpy(), np.clip(replayed.target, -FAR, FAR)
 
 
-def _minus_mae(scored: Callable[[], None]) -> Callable[[Any, Floats, Floats], float]:
-    """Scikit-learn's own measure, which also says that one more fit is done."""
+class _Listened:
+    """Scikit-learn's measure of a fit, which keeps what was said: candidate after candidate, each fold after fold."""
 
-    def score(estimator: Any, rows: Floats, target: Floats) -> float:  # noqa: ANN401 - scikit-learn has no types
-        scored()
-        return -float(mean_absolute_error(target, estimator.predict(rows)))
+    def __init__(self, scored: Callable[[], None]) -> None:
+        self._scored, self.said = scored, list[Floats]()
 
-    return score
+    def __call__(self, estimator: Any, rows: Floats, target: Floats) -> float:  # noqa: ANN401 - scikit-learn's
+        self.said.append(estimator.predict(rows))
+        self._scored()
+        return -float(mean_absolute_error(target, self.said[-1]))
 
 
-def _weights(estimators: dict[str, Any], rows: Floats, target: Floats, folds: list[Any]) -> dict[str, float]:
+def _weights(names: list[str], held_out: list[list[Floats]], came: list[Floats]) -> dict[str, float]:
     """Non-negative least squares on held-out days, at most one in all: what is left stays with the profile."""
-    held_out = [
-        [clone(estimator).fit(rows[train], target[train]).predict(rows[test]) for estimator in estimators.values()]
-        for train, test in steps(folds, "weighing", "fold")
-    ]
-    said = np.hstack(held_out).T
-    weights, _ = nnls(said, np.concatenate([target[test] for _, test in folds]))
+    said = np.stack([np.concatenate(by_fold) for by_fold in held_out], axis=1)
+    weights, _ = nnls(said, np.concatenate(came))
     weights /= max(weights.sum(), 1.0)
-    return dict(zip(estimators, np.round(weights, 4).tolist(), strict=True))
+    return dict(zip(names, np.round(weights, 4).tolist(), strict=True))

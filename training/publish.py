@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
@@ -38,6 +39,7 @@ class GateError(Exception):
     """The model is not good enough to be published."""
 
 
+@cache
 def golden_question() -> Question:
     """A generated series, so that no one's data is in an artifact."""
     return Question.model_validate({"series": sample_series()[-GOLDEN_DAYS:]})
@@ -45,15 +47,20 @@ def golden_question() -> Question:
 
 def write_artifact(folder: Path, fitted: dict[str, Any], replayed: Replay, describe: dict[str, Any]) -> Artifact:
     """Save members and error trajectories; ``describe`` has the fields of a description that only training knows."""
+    with tempfile.TemporaryDirectory() as scratch:
+        unproved = write_unproved(Path(scratch, "first"), fitted, replayed, describe)
+        answer = comparable(LoadModel(unproved).answer(golden_question()))
+    golden = Golden(question=unproved.manifest.golden.question, answer=answer)  # type: ignore[arg-type]
+    files = {name: unproved.files[name] for name in unproved.manifest.files}
+    return save(folder, Description(golden=golden, **describe), files)
+
+
+def write_unproved(folder: Path, fitted: dict[str, Any], replayed: Replay, describe: dict[str, Any]) -> Artifact:
+    """The same without an answer to the golden question: enough to be asked once, and nothing that could be served."""
     files = {f"{name.lower()}.onnx": _graph(estimator) for name, estimator in fitted.items()}
     files[ERRORS] = _error_file(replayed)
-    unproved = Golden(question=golden_question().model_dump(mode="json", exclude_defaults=True), answer=[])
-    description = Description(golden=unproved, **describe)
-    with tempfile.TemporaryDirectory() as scratch:
-        model = LoadModel(save(Path(scratch, "first"), description, files))
-    answer = comparable(model.answer(golden_question()))
-    proved = Golden(question=unproved.question, answer=answer)  # type: ignore[arg-type]
-    return save(folder, description.model_copy(update={"golden": proved}), files)
+    question = golden_question().model_dump(mode="json", exclude_defaults=True)
+    return save(folder, Description(golden=Golden(question=question, answer=[]), **describe), files)
 
 
 def description(

@@ -107,8 +107,9 @@ def _peak_scores(answer: Answer, came: Floats, history: pd.Series, days: pd.Date
 
 def _weekday_chance(history: pd.Series, days: pd.DatetimeIndex) -> Floats:
     """How often each weekday was among the ten highest days of the whole past months."""
-    months = [month for _, month in history.groupby(pd.DatetimeIndex(history.index).to_period("M")) if len(month) >= 28]
-    peaks = pd.concat([month.rank(ascending=False, method="first") <= PEAKS for month in months]).astype(float)
+    months = history.groupby(pd.DatetimeIndex(history.index).to_period("M"))
+    whole = months.transform("size") >= 28
+    peaks = (months.rank(ascending=False, method="first") <= PEAKS)[whole].astype(float)
     chance = peaks.groupby(pd.DatetimeIndex(peaks.index).day_of_week).mean()
     return np.asarray(chance.reindex(range(7)).fillna(PEAKS / 30).to_numpy()[days.day_of_week])
 

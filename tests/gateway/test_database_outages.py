@@ -50,6 +50,7 @@ def test_a_gateway_that_starts_before_its_database_says_so_and_heals(run_gateway
     with kind() as server, server.database() as url:
         server.stop()
         knobs = {"data": tmp_path, "inference_url": inference.url, "database_url": url, "admin_password": password}
+        knobs["anonymous"] = True  # the key of the machine comes with the database
         with run_gateway(Settings(**knobs)) as client:
             assert client.get("/livez").status_code == 200
             missing = client.get("/readyz")

@@ -168,7 +168,7 @@ def test_without_a_right_nothing_of_it_is_answered(run_gateway, upstream, tmp_pa
     closed = Settings(data=tmp_path, inference_url=upstream.url, anonymous=False)
     routes = [("POST", "/api/forecast/submit"), ("GET", "/api/forecast/result/1"), ("POST", "/api/predict/")]
     routes += [("GET", f"/api/data/{name}") for name in ("fetchData", "export", "forecast/fetch", "forecast/export")]
-    with run_gateway(closed) as client:
+    with run_gateway(closed, key=False) as client:
         for method, route in routes:
             assert client.request(method, route).status_code == 401
         stolen = {"Authorization": "Bearer " + "eyJhbGciOiJub25lIn0.e30."}

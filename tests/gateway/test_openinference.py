@@ -60,7 +60,7 @@ def test_the_status_and_the_words_of_the_inference_server_come_back(gateway, inf
     ["/v2", "/v2/", "/v2/health/ready", "/v2/models/load/versions/1.0/ready", "/v2/models/a%20b%2Fc?x=1&x=%262"],
 )
 def test_paths_and_queries_are_kept(gateway, inference, path):
-    assert gateway.get(path).json() == {"name": "fake"}
+    assert gateway.get(path).json()["name"] == "fake"
     assert inference.seen[-1][:2] == ("GET", path)
 
 

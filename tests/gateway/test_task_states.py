@@ -169,5 +169,5 @@ def database(tmp_path_factory):
 
 def test_every_life_of_a_task_is_a_legal_one(database):
     Life.database = database
-    with_care = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=[*HealthCheck])
+    with_care = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[*HealthCheck])
     run_state_machine_as_test(Life, settings=with_care)

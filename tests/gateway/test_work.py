@@ -40,7 +40,7 @@ def database(data):
 @pytest.fixture(scope="module")
 def address(data, database, upstream):
     """A gateway of Ada's, with four places for watchers."""
-    app = create_app(Settings(data=data, inference_url=upstream.url), KINDS)
+    app = create_app(Settings(data=data, inference_url=upstream.url, anonymous=True), KINDS)
     app.dependency_overrides[owner] = lambda: "ada"
     app.state.watching = asyncio.Semaphore(4)
     with running(app, ShortProtocol) as url:

@@ -82,7 +82,7 @@ def test_every_line_says_how_far_it_is_and_the_last_one_what_came_of_it(fit):
     assert {*outcome} == {"version", "kept", "reason", "scores", "card"}
     assert all({*line} == {"stage", "progress", "left_s"} for line in told)
     stages = list(dict.fromkeys(line["stage"] for line in told))
-    assert stages == ["reading", "replaying", "tuning", "weighing", "backtesting", "publishing"]
+    assert stages == ["reading", "replaying", "tuning", "backtesting", "publishing"]
     progress = [line["progress"] for line in told]
     assert progress == sorted(progress)
     assert (progress[0], progress[-1]) == (0, 100)

@@ -115,7 +115,7 @@ def test_a_series_never_fitted_on_is_scored_and_recorded_under_its_name(monkeypa
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["load", "huge"], "There is no recipe 'huge'; there are own, released, small."),
+        (["load", "huge"], "There is no recipe 'huge'; there are caller, own, released, small."),
         (["load", "small", "--data", "nowhere.csv"], "nowhere.csv is not there. Give vic_elec"),
         (["load", "small", "--data", "{plant}", "--country", "XX"], "Use ISO 3166 codes"),
         (["load", "own", "--data", "{plant}"], "13 origins are wanted and the series holds 6."),
