@@ -26,7 +26,7 @@ from bentos.load.known import Known
 from bentos.load.model import FITTED
 from bentos.registry import models_folder
 from training.card import write_card
-from training.datasets import Place, TooShortError, open_series
+from training.datasets import NoModelError, Place, open_series
 from training.load import Recipe
 from training.pipeline import Trained, origins_of, train
 from training.progress import Stage, listening
@@ -56,11 +56,11 @@ class Lines:
 
     def expect(self, moments: int, origins: int) -> None:
         """What lies ahead: a fit's cost goes with the moments that it learns from."""
-        fit_s = 0.15 + 0.003 * moments
+        fit_s = 0.2 + 0.0027 * moments
         self._cost_s = {
-            "replaying": 0.035 * moments,
-            "tuning": 12 * fit_s,
-            "backtesting": origins * (0.5 + fit_s),
+            "replaying": 0.037 * moments,
+            "tuning": 10 * fit_s,
+            "backtesting": origins * (0.4 + fit_s),
             "publishing": 1.5 + fit_s,
         }
 
@@ -102,8 +102,8 @@ def _outcome(asked: argparse.Namespace, lines: Lines) -> Outcome:
     try:
         known = open_series(str(asked.snapshot), Place(asked.timezone, Region(asked.country, asked.subdivision)))
         origins = origins_of(known, recipe)
-    except TooShortError as short:
-        return {"version": None, "kept": False, "reason": str(short), "scores": {}, "card": None}
+    except NoModelError as nothing:
+        return {"version": None, "kept": False, "reason": str(nothing), "scores": {}, "card": None}
     lines.expect(len(known.days) // recipe.step_within(len(known.days)), len(origins))
     with listening(lines):
         trained = train(known, recipe, f"Month-ahead daily load: {asked.name}", _command(asked))

@@ -23,8 +23,8 @@ class DataError(ValueError):
     """A file cannot be used as it is; the text says what to do."""
 
 
-class TooShortError(DataError):
-    """Nothing is wrong but that more days are needed."""
+class NoModelError(DataError):
+    """Nothing is wrong with the days, but they are nothing to fit a model on."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
         raise DataError(f"{name} has negative loads. Net the generation out, or give consumption alone.")
     measured = table.index[table["load"] > 0]
     if len(measured) < MIN_DAYS:
-        raise TooShortError(f"{name} has {len(measured)} days with load; at least {MIN_DAYS} are needed.")
+        raise NoModelError(f"{name} has {len(measured)} days with load; at least {MIN_DAYS} are needed.")
     span = (measured.max() - measured.min()).days + 1
     if span - len(measured) > MAX_GAP_SHARE * span:
         raise DataError(f"{name} misses {span - len(measured)} of {span} days; add them or cut the series.")

@@ -10,9 +10,10 @@ import pandas as pd
 from bentos.load.known import Known
 from training.backtest import backtest, profile_alone
 from training.card import Report
-from training.datasets import TooShortError
+from training.datasets import NoModelError
 from training.load import Recipe, Tuned, fit, tune
 from training.moments import Replay, month_ends, month_ends_after, replay
+from training.scores import seasonal_scale
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Trained:
 def train(known: Known, recipe: Recipe, title: str, command: str) -> Trained:
     """Replay, tuning before the first origin, backtest at every origin, final fit.
 
-    Raises ``ValueError`` where the series is too short for the recipe, ``RegionError`` for an unknown place.
+    Raises ``ValueError`` where the series is nothing for the recipe, ``RegionError`` for an unknown place.
     """
     origins = origins_of(known, recipe)
     replayed = replay(known, recipe.step_within(len(known.days)))
@@ -39,12 +40,14 @@ def train(known: Known, recipe: Recipe, title: str, command: str) -> Trained:
 
 
 def origins_of(known: Known, recipe: Recipe) -> list[pd.Timestamp]:
-    """The month ends to score at. Raises ``ValueError``, and ``TooShortError`` where the recipe would take fewer."""
+    """The month ends to score at. Raises ``ValueError``, and ``NoModelError`` where the recipe would take fewer."""
     if recipe.fewest_origins is None:
         return month_ends(known, recipe.origins)
+    if seasonal_scale(known.days["load"]) == 0:
+        raise NoModelError("The load repeats itself week by week, to the last digit: there is nothing to learn.")
     ends = month_ends_after(known, recipe.days_before)[-recipe.origins :]
     if len(ends) < recipe.fewest_origins:
-        raise TooShortError(
+        raise NoModelError(
             f"{len(known.days)} days hold {len(ends)} months that a model of their own could be scored on; it needs "
             f"{recipe.fewest_origins}, so about a year and a half in all. Until then the released model answers."
         )

@@ -22,7 +22,7 @@ from bentos.registry import current, versions
 
 ROOT = Path(__file__).parents[2]
 NAME = "load-" + "5e" * 16
-YEAR = 360  # days: three months to be scored on
+YEAR = 500  # days, nearly a year and a half: three months to be scored on
 PATIENCE_S = 300
 
 
@@ -110,7 +110,7 @@ def test_the_outcome_has_the_scores_the_ladder_beside_them_and_a_card_that_names
     assert all(isinstance(value, int | float) for value in scores.values())
     assert 0 < scores["Q1"] < min(scores["naive_7"], scores["weekdays_4"])
     assert scores["months"] == 3
-    assert "naive_364" not in scores  # nobody knew a year before
+    assert scores["naive_364"] > 0
     recorded = open_artifact(fit.out / "artifact").manifest.scores
     assert recorded.keys() - scores.keys() == {"origins"}
     assert list(recorded["origins"]) == ["2024-01-31", "2024-02-29", "2024-03-31"]
@@ -119,16 +119,16 @@ def test_the_outcome_has_the_scores_the_ladder_beside_them_and_a_card_that_names
     assert str(fit.folder) not in card
 
 
-def test_the_documents_name_of_the_script_makes_the_same_model(fit, year, tmp_path):
-    script = (str(ROOT / "training" / "Integrate_model_train.py"),)
-    again = Fit(tmp_path).run(year, "--country", "DE", script=script)
-    assert again.status == 0, again.error
-    hashes = [open_artifact(one.out / "artifact").manifest.files for one in (fit, again)]
-    assert hashes[0] == hashes[1]
-    assert again.lines[-1]["scores"] == fit.lines[-1]["scores"]
+def test_the_script_that_the_document_names_fits_as_the_command_does(year, tmp_path):
+    script = (str(ROOT / "training" / "Integrate_model_train.py"), "small")
+    fit = Fit(tmp_path).run(year, "--country", "DE", script=script)
+    assert fit.status == 0, fit.error
+    manifest = open_artifact(fit.out / "artifact").manifest
+    assert (manifest.name, manifest.recipe["name"]) == (NAME, "small")
+    assert manifest.scores["Q1"] == fit.lines[-1]["scores"]["Q1"] > 0
 
 
-@pytest.mark.parametrize("days", [10, 100, 300])
+@pytest.mark.parametrize("days", [10, 100, 480])
 def test_a_history_too_short_is_no_failure_and_says_what_it_needs(tmp_path, days):
     short = Fit(tmp_path).run(snapshot_of(tmp_path / "short.csv", sample_series()[-days:]))
     outcome = short.lines[-1]
@@ -156,12 +156,12 @@ def days_with(loads: np.ndarray) -> list[tuple[dict, float]]:
     return list(zip(sample_series()[-len(loads) :], loads, strict=True))
 
 
-def test_a_load_that_never_changes_ends_in_words(tmp_path):
-    flat = [{"date": day["date"], "load": 100.0} for day in sample_series()[-YEAR:]]
-    still = Fit(tmp_path).run(snapshot_of(tmp_path / "flat.csv", flat))
-    assert still.status == 0, still.error
+def test_a_load_that_is_the_same_every_week_needs_no_model(tmp_path):
+    same = [{"date": day["date"], "load": float(100 + n % 7)} for n, day in enumerate(sample_series()[-YEAR:])]
+    still = Fit(tmp_path).run(snapshot_of(tmp_path / "same.csv", same))
+    assert (still.status, still.error) == (0, "")
     assert (still.lines[-1]["version"], still.lines[-1]["kept"]) == (None, False)
-    assert "no better than naive" in still.lines[-1]["reason"]
+    assert "nothing to learn" in still.lines[-1]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_attached_fit_ends_when_its_caller_is_gone_and_leaves_nothing(tmp_pat
         process.stdin.close()
         assert process.wait(PATIENCE_S) == 3
     assert not fit.models.exists()
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert [path for path in (tmp_path / "scratch").iterdir() if path.name != ".ses"] == []  # ONNX Runtime's
 
 
 def test_the_end_of_the_caller_waits_until_a_version_is_whole():

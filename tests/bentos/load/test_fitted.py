@@ -92,17 +92,7 @@ async def test_a_version_made_current_answers_the_next_question(fit, asked):
 @pytest.mark.parametrize(
     "path",
     [
-        *(
-            "",
-            "load",
-            "../models",
-            MINE,
-            MINE[:-1],
-            MINE + "0",
-            "load-" + "0A" * 16,
-            f"./{MINE}",
-            f"{OTHERS}/../{MINE}",
-        ),
+        *("", "load", "../models", MINE, MINE[:-1], MINE + "0", MINE.upper(), f"./{MINE}", f"{OTHERS}/../{MINE}"),
         *(f"{MINE}{more}" for more in ("/", "\n", "/current", "/../load", f"/{NEVER}", f"/{NEVER}/manifest.json")),
     ],
 )
