@@ -15,7 +15,7 @@ from gateway.inference import DeadlineMs, Inference
 from gateway.messages import KEY_HEADERS, OURS, end_to_end
 
 # The inference server's refusals are among them.
-_SAID = documented(400, 404, 405, 409, 413, 415, 422, 429, 500, 502, 503, 504)
+_SAID = documented(400, 404, 405, 409, 413, 415, 422, 500, 502, 503, 504)
 router = APIRouter(tags=["open inference"], responses=_SAID)
 
 Below = Annotated[str, Path(description="As the protocol has it, such as models/load/infer.")]

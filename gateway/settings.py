@@ -16,7 +16,9 @@ from pydantic import (
     AnyHttpUrl,
     Field,
     FilePath,
+    RedisDsn,
     SecretStr,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -40,8 +42,12 @@ def _database_url(url: SecretStr) -> SecretStr:
 
 
 def _broker_url(url: SecretStr) -> SecretStr:
-    if not re.match(r"rediss?://[^/]", url.get_secret_value()):
-        raise ValueError("write the URL of a Redis or Valkey such as redis://:password@host:6379/0")
+    try:
+        TypeAdapter(RedisDsn).validate_python(url.get_secret_value())
+    except ValidationError:
+        raise ValueError(
+            "write the URL of a Redis or Valkey such as redis://127.0.0.1:6379/0 or redis://:password@host:6379/0"
+        ) from None
     return url
 
 

@@ -106,7 +106,7 @@ def _judge(session: Session, shown: str) -> None:
     good = exists().where(SetupToken.digest == shown, SetupToken.expires_at > datetime.now(UTC))
     if _has_admin(session) or not session.scalar(select(good)):
         detail = (
-            "This token is not good, or no longer. While there is no admin `python -m gateway.setup` shows another."
+            "This token is not good, or no longer. Ask `python -m gateway.setup` for another, while there is no admin."
         )
         raise Problem(403, "setup-refused", detail)
 

@@ -124,7 +124,7 @@ def cancel(number: UUID, owner: Owner, database: Database) -> Shown:
     ended = tasks.cancel(database, owner, number)
     shown = _shown(database, owner, number)
     if not ended:
-        detail = f"The task has ended already: {shown.status}. There is nothing to cancel."
+        detail = f"The task has ended already: {shown.status}. Look at its result; there is nothing to cancel."
         raise Problem(409, "task-ended", detail)
     return shown
 

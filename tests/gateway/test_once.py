@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from starlette.responses import Response
 
@@ -30,7 +31,7 @@ def settings(upstream, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def people(run_gateway, settings):
-    with run_gateway(settings) as client:
+    with run_gateway(settings, key=False) as client:
         yield client
 
 
@@ -39,7 +40,9 @@ def asking(people, inference, settings, history):
     """The same, with a history to ask about."""
     lines = [f"{row['date']},{row['load']}" for row in history()]
     (settings.uploads / "once.csv").write_text("\n".join(["date,load", *lines]))
-    return people
+    key = (settings.data / "local.key").read_text().strip()
+    with httpx.Client(base_url=people.base_url, headers={"X-API-Key": key}, trust_env=False, timeout=60) as client:
+        yield client
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ from books import XLSX, book, with_parts
 from people import PASSWORD, known, login, register
 from remedies import has_remedy
 
-from gateway import keys, measurements, store
+from gateway import archive, keys, measurements, store, tasks
 from gateway.errors import Meanwhile
 from gateway.settings import Settings
 
 GATEWAY, TESTS = Path(__file__).parents[2] / "gateway", Path(__file__).parent
 CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+")
 UNHEARD = {"body-cut-off"}  # whoever is told so has hung up
+ADMIN = "correct horse battery"
 NOTHING = "/00000000-0000-0000-0000-000000000000"
 FORECASTS, PREDICT, IMPORT, KEYS = "/api/v1/forecasts", "/api/predict", "/api/data/import", "/api/v1/keys"
 JSON = {"Content-Type": "application/json"}
@@ -61,7 +62,7 @@ def gateways(upstream, run_gateway, tmp_path_factory):
     with (
         pytest.MonkeyPatch.context() as patch,
         made(data, body_limit_bytes=100_000) as clear,
-        made(tmp_path_factory.mktemp("shut"), anonymous=False) as shut,
+        made(tmp_path_factory.mktemp("shut"), admin_password=ADMIN) as shut,
         made(tmp_path_factory.mktemp("closed"), registration=False) as closed,
     ):
         patch.setattr(keys, "MOST_KEYS", 3)
@@ -95,10 +96,31 @@ def at_once(world):
     return max(both, key=lambda answer: answer.status_code)
 
 
+def without_admin(world):
+    token = login(world.shut, "admin", ADMIN).json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    own = world.shut.get("/api/v1/me", headers=headers).json()["userId"]
+    return world.shut.patch(f"/api/v1/users/{own}", json={"role": "viewer"}, headers=headers)
+
+
+def cancelled_twice(world):
+    database = store.connect(f"sqlite:///{world.data / 'forewatt.db'}")
+    task = tasks.submit(database, "local", "forecast", {}, "forecasts")
+    database.dispose()
+    return [world.open.delete(f"/api/v1/tasks/{task.id}") for _ in range(2)][1]
+
+
+def exported(world):
+    world.predict(history())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "MOST_EXPORTED", 0)
+        return world.open.get("/api/data/forecast/export")
+
+
 def made_twice(world):
     """What two imports at the same moment come to."""
     database = store.connect(f"sqlite:///{world.data / 'forewatt.db'}")
-    first, second = (measurements.begin("x", "a.xlsx", "all") for _ in range(2))
+    first, second = (measurements.begin("x", "power", "a.xlsx", "all") for _ in range(2))
     second.id = first.id
     measurements.keep(database, first, {})
     with pytest.raises(Meanwhile) as told:
@@ -124,12 +146,18 @@ PROVOKED = {
     "400 idempotency-key-invalid": lambda w: under(w, "", "ada"),
     "400 not-json": lambda w: w.open.post(PREDICT, content=b"{", headers=JSON),
     "400 path-refused": lambda w: w.open.post(PREDICT, json={"new_data_path": "/etc/passwd"}),
-    "401 unauthorized": lambda w: w.shut.get(f"/api/v1/imports{NOTHING}"),
+    "401 unauthorized": lambda w: w.shut.get(f"/api/v1/imports{NOTHING}", headers={"X-API-Key": "wrong"}),
     "401 wrong-credentials": lambda w: login(w.shut, "nobody", "wrong-word"),
     "403 login-wanted": by_machine,
     "403 registration-closed": lambda w: register(w.closed, "ada"),
     "403 role-too-high": lambda w: w.make_key("ada", role="admin"),
     "404 import-unknown": lambda w: w.open.get(f"/api/v1/imports{NOTHING}"),
+    "404 forecast-unknown": lambda w: w.open.get(f"/api/v1/forecasts{NOTHING}"),
+    "404 model-unknown": lambda w: w.open.get("/api/v1/models/20240501-0123456789abcdef"),
+    "404 task-unknown": lambda w: w.open.get(f"/api/forecast/result{NOTHING}"),
+    "409 last-admin": without_admin,
+    "409 task-ended": cancelled_twice,
+    "422 too-many-forecasts": exported,
     "404 no-such-key": lambda w: w.shut.delete(f"{KEYS}{NOTHING}", headers=known(w.shut, "ada")),
     "404 not-found": lambda w: w.open.get("/api/nothing"),
     "404 sample-unknown": without_sample,
