@@ -89,6 +89,7 @@ def _alone(connection: Connection) -> Iterator[None]:
             connection.execute(text("SET LOCAL statement_timeout=0"))
         case _:
             connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text(f"SET SESSION lock_wait_timeout={TURN_S}, innodb_lock_wait_timeout={TURN_S}"))
             held = connection.scalar(text(f"SELECT GET_LOCK(SHA1(CONCAT('forewatt.', DATABASE())), {TURN_S})"))
             if held != 1:
                 raise Unavailable("database-busy", "Another gateway is migrating the database.")
