@@ -29,7 +29,7 @@ from gateway.tokens import Signer
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 KEY = re.compile(rb"[ -~]{1,255}")
-KEPT_HEADERS = frozenset(("content-type", "content-disposition", "etag", "link", "location"))
+KEPT_HEADERS = frozenset(("content-type", "content-disposition", "etag", "link", "location", "retry-after"))
 MOST_BYTES = MEBIBYTE  # of an answer that is kept
 CALLERS_RIGHTS = (401, 403)  # which may change, while what was asked stays
 PIECE_BYTES = 64 * 1024
@@ -47,7 +47,7 @@ def _mark(
             alias=HEADER,
             description="A fresh UUID for each new request, the same when it is repeated: for 24 hours the repetition "
             f"does nothing and has the first answer, with {REPLAYED}: true.",
-            json_schema_extra={"maxLength": 255},
+            json_schema_extra={"pattern": r"^[\w.:-]{1,255}$"},  # more is taken, but this is enough
         ),
     ] = None,
 ) -> None:
@@ -189,12 +189,13 @@ async def _end(database: Engine, held: Claim, answer: Answered | None) -> None:
 
 def _kept(said: Response) -> Answered | None:
     """What stays of an answer; nothing where the request may be done anew, as its refusal says or as 5xx means."""
-    if said.status_code >= 500 or said.status_code in CALLERS_RIGHTS or "retry-after" in said.headers:
+    refused = said.status_code >= 400
+    if said.status_code >= 500 or said.status_code in CALLERS_RIGHTS or (refused and "retry-after" in said.headers):
         return None
     headers = [[name, value] for name, value in said.headers.items() if name in KEPT_HEADERS]
     body = bytes(getattr(said, "body", b""))
     if "no-store" in said.headers.get("cache-control", "") or len(body) > MOST_BYTES:
-        return Answered(said.status_code, headers, None) if said.status_code < 300 else None
+        return None if refused else Answered(said.status_code, headers, None)
     return Answered(said.status_code, headers, body)
 
 

@@ -52,10 +52,7 @@ def _target(request: Request) -> bytes:
     path: bytes = request.scope["raw_path"]
     meant = unquote_to_bytes(unquote_to_bytes(path))  # twice: a server behind may decode again
     if b".." in meant.replace(b"\\", b"/").split(b"/") or not path.isascii() or min(meant) < 0x20:
-        raise Problem(
-            400,
-            "path-refused",
-            "This path could mean another place. Write it below /v2/ without '..' and control characters.",
-        )
+        detail = "This path could mean another place. Write it below /v2/ without '..' and control characters."
+        raise Problem(400, "path-refused", detail)
     query: bytes = request.scope["query_string"]
     return path + (b"?" + query if query else b"")

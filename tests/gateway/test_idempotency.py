@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 sys.path.insert(0, str(Path(__file__).parent))
 from people import PASSWORD
@@ -217,9 +217,11 @@ submitting = APIRouter(route_class=OnceJsonRoute)
 
 
 @submitting.post("/api/test/submit", status_code=202, dependencies=[ONCE])
-def submit(asked: dict[str, int], database: Database, makes: Makes) -> dict[str, UUID]:
+def submit(asked: dict[str, int], database: Database, makes: Makes, response: Response) -> dict[str, UUID]:
     """A task, as the forecast's route submits it."""
-    return {"taskId": tasks.submit(database, "local", "forecast", asked, "forecasts").id, "makes": makes}
+    task = tasks.submit(database, "local", "forecast", asked, "forecasts")
+    response.headers.update({"Location": f"/api/test/{task.id}", "Retry-After": "1"})
+    return {"taskId": task.id, "makes": makes}
 
 
 async def test_of_thousands_that_come_together_none_is_mixed_up_with_another(upstream, tmp_path, database):
@@ -243,3 +245,5 @@ async def test_of_thousands_that_come_together_none_is_mixed_up_with_another(ups
     assert len(set(ids)) == MANY == database.execute("SELECT count(*) FROM tasks").fetchone()[0]
     assert [answer.json()["taskId"] for answer in agains] == ids[::10]
     assert {answer.headers["idempotency-replayed"] for answer in agains} == {"true"}
+    assert [answer.headers["location"] for answer in agains] == [f"/api/test/{task}" for task in ids[::10]]
+    assert {answer.headers["retry-after"] for answer in agains} == {"1"}, "when to ask after it, and no refusal"
