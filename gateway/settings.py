@@ -12,7 +12,6 @@ from fastapi import Depends, Request
 from limits import RateLimitItem, parse_many
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     AnyHttpUrl,
     Field,
     FilePath,
@@ -79,6 +78,14 @@ def _limit(limit: str) -> str:
         if not possible:
             raise ValueError(f"write one limit such as 600/minute or 5 per 10 seconds, or {OFF}")
     return limit
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    try:
+        TypeAdapter(RedisDsn).validate_python(url.get_secret_value())
+    except ValidationError:
+        raise ValueError("write the URL of a Redis or Valkey such as redis://127.0.0.1:6379/0") from None
+    return url
 
 
 Limit = Annotated[str, AfterValidator(_limit)]
