@@ -31,7 +31,7 @@ def started(folder, **knobs):
             yield found[0], logged
         finally:
             running.terminate()
-            running.communicate(timeout=30)
+            running.stderr.read()
 
 
 def said_port(logged):

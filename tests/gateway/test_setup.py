@@ -151,7 +151,7 @@ def test_a_log_is_shown_no_token_and_names_the_command_that_shows_one(tmp_path, 
             if "running on" in line:
                 break
         running.terminate()
-        running.communicate(timeout=30)
+        running.stderr.read()
     assert any("python -m gateway.setup" in line for line in lines)
     assert "token" not in str(lines)
     command = [sys.executable, "-m", "gateway.setup"]
