@@ -112,7 +112,8 @@ class Life(RuleBasedStateMachine):
         before = self.row.retries
         if self.try_to(which, lambda lease: tasks.retry(self.database, lease, "unavailable", "Later.")):
             after = self.row
-            assert after.status == ("PENDING" if before < tasks.MOST_RETRIES else "FAILED")
+            again = before < tasks.MOST_RETRIES
+            assert (after.status, after.retries) == (("PENDING", before + 1) if again else ("FAILED", before))
 
     @precondition(lambda self: self.leases)
     @rule(which=st.integers(0, 30))
@@ -169,5 +170,5 @@ def database(tmp_path_factory):
 
 def test_every_life_of_a_task_is_a_legal_one(database):
     Life.database = database
-    with_care = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[*HealthCheck])
+    with_care = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=[*HealthCheck])
     run_state_machine_as_test(Life, settings=with_care)
