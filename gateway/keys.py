@@ -15,7 +15,6 @@ from sqlalchemy import Engine, func, select
 from gateway import audit, rights, store
 from gateway.accounts import Address, At
 from gateway.auth import Login, at_least, refusal
-from gateway.bodies import JsonRoute
 from gateway.errors import Problem, documented
 from gateway.once import ONCE, OnceJsonRoute
 from gateway.rights import Role

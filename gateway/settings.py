@@ -80,14 +80,6 @@ def _limit(limit: str) -> str:
     return limit
 
 
-def _redis_url(url: SecretStr) -> SecretStr:
-    try:
-        TypeAdapter(RedisDsn).validate_python(url.get_secret_value())
-    except ValidationError:
-        raise ValueError("write the URL of a Redis or Valkey such as redis://127.0.0.1:6379/0") from None
-    return url
-
-
 Limit = Annotated[str, AfterValidator(_limit)]
 WORDS = {
     "api_key": _api_key,
@@ -113,7 +105,7 @@ class Settings(BaseSettings):
     database_connections: int = Field(default=dialects.CONNECTIONS, ge=1, le=1024)
     # By the name that Celery gives it; without it the gateway works on tasks itself.
     celery_broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
-        default=None, validation_alias=AliasChoices("CELERY_BROKER_URL", "FOREWATT_CELERY_BROKER_URL")
+        default=None, validation_alias="CELERY_BROKER_URL"
     )
     tasks_at_once: int = Field(default=4, ge=1, le=64)
     fits_at_once: int = Field(default=1, ge=1, le=64)

@@ -51,7 +51,8 @@ def test_every_setting_that_is_read_is_documented_and_the_other_way_round(docume
 @pytest.mark.parametrize("settings", ["gateway.settings.Settings", "bentos.serving.server.Knobs"])
 def test_the_documented_defaults_are_those_of_the_servers(documented, settings, root):
     module, name = settings.rsplit(".", 1)
-    code = f"from {module} import {name}\nfor k, f in {name}.model_fields.items(): print(f.validation_alias or k, f.default)"
+    each = "print(f.validation_alias or k, f.default)"
+    code = f"from {module} import {name}\nfor k, f in {name}.model_fields.items(): {each}"
     command = [sys.executable, "-c", code]  # apart, since importing BentoML warns
     said = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
     defaults = dict(line.replace(" None", " none").split(" ", 1) for line in said.stdout.splitlines())
