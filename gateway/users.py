@@ -144,5 +144,5 @@ def _check(database: Engine, number: UUID) -> None:
 def _found(session: Session, number: UUID) -> User:
     user = session.get(User, number) if number != NOBODY else None
     if user is None:
-        raise Problem(404, "no-such-user", "There is no account of this id. GET /api/v1/users gives the list of all.")
+        raise Problem(404, "no-such-user", "There is no account of this id. Ask for the list of all at /api/v1/users.")
     return user

@@ -135,4 +135,4 @@ def ended(database: Engine, *ordered: Task) -> bool:
 if __name__ == "__main__":
     worker.KINDS.update(KINDS)
     broker.VISIBLE_AGAIN_S = int(os.environ.get("VISIBLE_AGAIN_S", broker.VISIBLE_AGAIN_S))
-    sys.exit(gateway_main() if sys.argv[1] == "gateway" else worker.main(sys.argv[2:]))
+    sys.exit(gateway_main([]) if sys.argv[1] == "gateway" else worker.main(sys.argv[2:]))
