@@ -43,10 +43,13 @@ def _database_url(url: SecretStr) -> SecretStr:
 def _broker_url(url: SecretStr) -> SecretStr:
     try:
         TypeAdapter(RedisDsn).validate_python(url.get_secret_value())
+        named = re.match(r"rediss?://[^/]", url.get_secret_value())  # that type takes a missing host for this one
     except ValidationError:
+        named = None
+    if not named:
         raise ValueError(
             "write the URL of a Redis or Valkey such as redis://127.0.0.1:6379/0 or redis://:password@host:6379/0"
-        ) from None
+        )
     return url
 
 

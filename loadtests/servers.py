@@ -99,7 +99,7 @@ class Starter:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def inference(self, **knobs: str) -> Running:
         """The inference server, ready."""

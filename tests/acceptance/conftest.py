@@ -111,6 +111,7 @@ class Starter:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self.stack = folder, stack
+        (folder / "data").mkdir(mode=0o700, exist_ok=True)
 
     def inference(self, port: int | None = None, target: str = ".", cwd: Path = ROOT, **knobs: object) -> Running:
         """``bentoml serve``, not waited for."""

@@ -47,7 +47,7 @@ def client(house, start, caller):
     """Of a gateway that was started with the example, before the inference server of all."""
     gateway = start.gateway(house.inference.url, FOREWATT_SERIES_FILE=EXAMPLE)
     gateway.wait_until_ready()
-    caller.base_url = gateway.url
+    caller.base_url, caller.headers = gateway.url, gateway.right
     return caller
 
 

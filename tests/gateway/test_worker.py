@@ -72,7 +72,12 @@ class House:
         self.count += 1
         log = self.logs / f"{kind}-{self.count}.log"
         also = {name: str(knobs.pop(name)) for name in ("VISIBLE_AGAIN_S",) if name in knobs}
-        env = environment(**{"DATA": self.data, "PORT": 0, "LEASE_S": LEASE_S, "TASKS_AT_ONCE": 1, "ANONYMOUS": True, **knobs}) | also
+        env = (
+            environment(
+                **{"DATA": self.data, "PORT": 0, "LEASE_S": LEASE_S, "TASKS_AT_ONCE": 1, "ANONYMOUS": True, **knobs}
+            )
+            | also
+        )
         if self.url:
             env["CELERY_BROKER_URL"] = self.url
         with log.open("wb") as written:
