@@ -98,6 +98,7 @@ async def test_while_a_gateway_runs_it_is_renewed_and_a_database_that_is_away_en
             raise Unavailable("database-unavailable", "The database does not answer.")
         renew(path, engine)
 
+    localkey.begin(settings, database)
     monkeypatch.setattr(localkey, "renew", at_times)
     async with localkey.kept(settings, database):
         first = kept.read_text()
