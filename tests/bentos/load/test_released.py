@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -60,3 +63,11 @@ def test_an_artifact_for_other_fields_of_question_and_answer_is_refused(monkeypa
     monkeypatch.setattr(Question, "__pydantic_fields__", fields)
     with pytest.raises(ArtifactError, match="schema_fingerprint"):
         open_artifact(RELEASED, schema_fingerprint=schema_fingerprint())
+
+
+def test_a_process_with_a_model_notes_nothing_for_the_makers_of_its_runtime(tmp_path):
+    code = "from bentos.load.repository import RELEASED, open_model; open_model(RELEASED)"
+    root = Path(load_model.__file__).parents[2]
+    env = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, check=True, timeout=120)  # noqa: S603
+    assert list(tmp_path.iterdir()) == []
