@@ -64,6 +64,7 @@ figures: .venv/dev ## measure what docs/measured.md says, again
 		--subject eecup --card docs/cards/eecup --measured docs/measured.json
 	python -m training score --data $$FOREWATT_SHARED/data/load_eecup2016_area1 --timezone Asia/Shanghai --country CN \
 		--subject eecup-cold --card docs/cards/eecup-cold --measured docs/measured.json
+	python -m training.duration --measured docs/measured.json
 
 bench-peers: .venv/dev ## serve one model from us and from comparable servers, side by side: docs/peers.md; wants wrk, takes half an hour
 	python -m loadtests.peers

@@ -30,7 +30,7 @@ from training.moments import Replay
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "onnxruntime", "holidays")
 GOLDEN_DAYS = 430
 WORST_MASE = 0.95  # the floor of Q1: nothing is released below it
-TOLERANCE = 0.02  # of the error of the version before: less is chance
+TOLERANCE = 0.05  # of the error of the version before; other seeds and splits make two per cent
 MOST_BYTES = 2_000_000  # of a caller's model: an inference server keeps many
 ORIGINS = "origins"  # among a manifest's scores, MASE by the day of each origin
 

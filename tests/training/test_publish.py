@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bentos.artifact import MANIFEST, Description, open_artifact, save
 from bentos.load import model as load_model
-from bentos.registry import current
+from bentos.registry import current, versions
 from training.measured import machine, record
 from training.moments import Replay
-from training.publish import GateError, _error_file, golden_question, publish_if_good
+from training.publish import GateError, _error_file, golden_question, publish_if_better, publish_if_good
 
 RELEASED = Path(load_model.__file__).with_name("released")
 DAY = pd.Timestamp("2014-01-01")
+MINE = "load-" + "0a" * 16
 
 
 @pytest.mark.parametrize("mase", [0.951, 1.0, math.inf, math.nan])
@@ -29,6 +32,70 @@ def test_a_good_model_is_published_and_current(tmp_path):
     version = publish_if_good(tmp_path, RELEASED, {"Q1": 0.95})
     assert current(tmp_path, "load") == tmp_path / "load" / version
     assert publish_if_good(tmp_path, RELEASED, {"Q1": 0.5}) == version  # once more is no harm
+
+
+@pytest.fixture
+def fitted(tmp_path):
+    """Makes an artifact of a caller's model with these scores; its day is the registry's memory of the order."""
+
+    def make(day: int, q1: float, by_month: dict[str, float] | None = None, **otherwise) -> Path:
+        released = open_artifact(RELEASED)
+        fields = released.manifest.model_dump(include=set(Description.model_fields)) | {"name": MINE}
+        fields |= {"created": datetime(2025, 1, day, tzinfo=UTC), "scores": {"Q1": q1, "origins": by_month or {}}}
+        weights = {name: content for name, content in released.files.items() if name != MANIFEST}
+        folder = tmp_path / "fits" / str(day)
+        save(folder, Description.model_validate(fields | otherwise), weights)
+        return folder
+
+    return make
+
+
+def test_the_first_model_of_a_caller_is_current_and_a_better_one_replaces_it(tmp_path, fitted):
+    for day, q1 in ((1, 0.8), (2, 0.7), (3, 0.7 * 1.04)):  # a little worse is chance
+        version, worse = publish_if_better(tmp_path, fitted(day, q1))
+        assert worse is None
+        assert current(tmp_path, MINE) == tmp_path / MINE / version
+
+
+def test_a_worse_one_is_a_version_and_does_not_become_current(tmp_path, fitted):
+    first, _ = publish_if_better(tmp_path, fitted(1, 0.7))
+    second, worse = publish_if_better(tmp_path, fitted(2, 0.8))
+    assert current(tmp_path, MINE).name == first
+    assert versions(tmp_path, MINE) == [first, second]
+    assert worse.startswith(f"MASE 0.800 is worse than 0.700 of {first}")
+
+
+def test_two_models_are_compared_over_the_months_that_both_were_scored_on(tmp_path, fitted):
+    publish_if_better(tmp_path, fitted(1, 0.6, {"2024-01-31": 0.6, "2024-02-29": 0.6}))
+    hard_month = {"2024-02-29": 0.6, "2024-03-31": 1.0}
+    second, worse = publish_if_better(tmp_path, fitted(2, 0.8, hard_month))
+    assert (worse, current(tmp_path, MINE).name) == (None, second)
+    easy_month = {"2024-03-31": 1.2, "2024-04-30": 0.1}
+    _, worse = publish_if_better(tmp_path, fitted(3, 0.65, easy_month))
+    assert "MASE 1.200 is worse than 1.000" in worse
+    assert "over the 1 months that both" in worse
+
+
+def test_a_current_version_that_cannot_answer_is_replaced_by_any_that_passes(tmp_path, fitted):
+    publish_if_better(tmp_path, fitted(1, 0.2, schema_fingerprint="0" * 64))
+    second, worse = publish_if_better(tmp_path, fitted(2, 0.9))
+    assert (worse, current(tmp_path, MINE).name) == (None, second)
+    (tmp_path / MINE / second / "ridge.onnx").write_bytes(b"")
+    third, worse = publish_if_better(tmp_path, fitted(3, 0.94))
+    assert (worse, current(tmp_path, MINE).name) == (None, third)
+
+
+@pytest.mark.parametrize("mase", [0.951, 5.0])
+def test_a_callers_model_no_better_than_naive_is_no_version(tmp_path, fitted, mase):
+    with pytest.raises(GateError, match="no better than naive"):
+        publish_if_better(tmp_path, fitted(1, mase))
+    assert versions(tmp_path, MINE) == []
+
+
+def test_a_callers_model_may_not_be_larger_than_a_server_can_keep_many_of(tmp_path, fitted):
+    with pytest.raises(GateError, match="a caller's may have 2000000"):
+        publish_if_better(tmp_path, fitted(1, 0.5, parameters={"padding": "x" * 2_000_000}))
+    assert versions(tmp_path, MINE) == []
 
 
 def test_the_golden_question_is_long_enough_for_every_part_of_the_model():
