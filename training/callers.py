@@ -38,7 +38,10 @@ PUBLISHING = threading.Lock()  # whoever ends the process waits until the regist
 
 
 class Outcome(TypedDict):
-    """The last line. ``version`` is in the registry unless null; ``kept`` says that it is the current one."""
+    """The last line. ``version`` is in the registry, or null; ``kept`` says that it is the current one, else ``reason``
+    says why not. ``scores`` are the targets' by id, the ladder's MASE and the document's measures beside them; ``card``
+    lies in the folder ``card``.
+    """
 
     version: str | None
     kept: bool

@@ -63,6 +63,17 @@ def test_no_path_leads_out_of_the_callers_models(house, caller, past, path):
     assert said.headers["content-type"] == "application/problem+json"
 
 
+def test_who_cannot_wait_and_who_asks_badly_are_told_as_everywhere(house, caller, past, fit):
+    fit(MINE, 1)
+    url = f"{house.inference.url}/forecast/{MINE}"
+    hurried = caller.post(url, json={"series": past(100)}, headers={"X-Forewatt-Deadline-Ms": "1"})
+    assert (hurried.status_code, hurried.json()["code"]) == (503, "deadline")
+    assert int(hurried.headers["retry-after"]) >= 1
+    assert caller.get(url).status_code == 405
+    assert caller.post(url, content=b"{").status_code == 400
+    assert caller.post(url, json={"series": past(3)}).status_code == 422
+
+
 def test_many_models_that_nobody_has_opened_answer_at_once_and_beside_the_released_one(house, caller, past, fit):
     names = [f"load-{n:032x}" for n in range(12)]
     versions = {name: fit(name, 1) for name in names}
