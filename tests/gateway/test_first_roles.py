@@ -10,28 +10,41 @@ from sqlalchemy import text
 
 from gateway import store
 
-MIGRATION = "0008"
+AFTER = "0008"
+OLD_USER = text(
+    "INSERT INTO users (id, name, name_key, email, role, password, created_at) "
+    "VALUES (:id, :role, :role, 'x@example.org', :role, 'x', '2026-01-01 00:00:00')"
+)
+OLD_KEY = text(
+    "INSERT INTO api_keys (id, owner, name, prefix, digest, role, created_at) "
+    "VALUES (:key, :id, 'x', 'x', :key, :role, '2026-01-01 00:00:00')"
+)
 
 
 @pytest.fixture
-def empty(tmp_path):
+def database(tmp_path):
     engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
     yield engine
     engine.dispose()
 
 
-def to(database, revision):
-    config = Config()
-    config.set_main_option("script_location", "gateway:migrations")
-    before = ScriptDirectory.from_config(config).get_revision(MIGRATION).down_revision
+@pytest.fixture
+def config():
+    made = Config()
+    made.set_main_option("script_location", "gateway:migrations")
+    return made
+
+
+@pytest.fixture
+def before(config):
+    """The revision that roles came after."""
+    return ScriptDirectory.from_config(config).get_revision(AFTER).down_revision
+
+
+def migrated(database, config, move, revision):
     with database.begin() as connection:
         config.attributes["connection"] = connection
-        move = command.upgrade if revision == MIGRATION or not before_is_here(connection) else command.downgrade
-        move(config, revision if revision == MIGRATION else before)
-
-
-def before_is_here(connection):
-    return connection.dialect.has_table(connection, "users")
+        move(config, revision)
 
 
 def rows(database, wanted):
@@ -39,33 +52,19 @@ def rows(database, wanted):
         return [tuple(row) for row in connection.execute(text(wanted))]
 
 
-def test_operators_become_engineers_and_others_stay_what_they_are(empty):
-    to(empty, "before")
-    people = {role: uuid4().hex for role in ("operator", "admin")}
-    with empty.begin() as connection:
-        for role, number in people.items():
-            said = {"id": number, "role": role, "key": uuid4().hex}
-            connection.execute(
-                text(
-                    "INSERT INTO users (id, name, name_key, email, role, password, created_at) "
-                    "VALUES (:id, :role, :role, 'x@y', :role, 'x', '2026-01-01 00:00:00')"
-                ),
-                said,
-            )
-            connection.execute(
-                text(
-                    "INSERT INTO api_keys (id, owner, name, prefix, digest, role, created_at) "
-                    "VALUES (:key, :id, 'x', 'x', :key, :role, '2026-01-01 00:00:00')"
-                ),
-                said,
-            )
-    to(empty, MIGRATION)
-    found = rows(empty, "SELECT name, role, generation FROM users ORDER BY name")
+def test_operators_become_engineers_others_stay_what_they_are_and_there_is_a_way_back(database, config, before):
+    migrated(database, config, command.upgrade, before)
+    with database.begin() as connection:
+        for role in ("operator", "admin"):
+            said = {"id": uuid4().hex, "role": role, "key": uuid4().hex}
+            connection.execute(OLD_USER, said)
+            connection.execute(OLD_KEY, said)
+    migrated(database, config, command.upgrade, AFTER)
+    found = rows(database, "SELECT name, role, generation FROM users ORDER BY name")
     assert found == [("admin", "admin", 0), ("operator", "engineer", 0), ("this machine", "engineer", 0)]
-    assert rows(empty, "SELECT role FROM api_keys ORDER BY role") == [("admin",), ("engineer",)]
-    assert rows(empty, "SELECT id FROM users WHERE password = ''") == [(UUID(int=0).hex,)]
-    to(empty, "before")
-    assert rows(empty, "SELECT name FROM users ORDER BY name") == [("admin",), ("operator",)]
-    assert len(rows(empty, "SELECT id FROM api_keys")) == 2
-    to(empty, MIGRATION)
-    assert len(rows(empty, "SELECT id FROM users")) == 3
+    assert rows(database, "SELECT role FROM api_keys ORDER BY role") == [("admin",), ("engineer",)]
+    assert rows(database, "SELECT id FROM users WHERE password = ''") == [(UUID(int=0).hex,)]
+    migrated(database, config, command.downgrade, before)
+    assert rows(database, "SELECT name FROM users ORDER BY name") == [("admin",), ("operator",)]
+    migrated(database, config, command.upgrade, AFTER)
+    assert (len(rows(database, "SELECT id FROM users")), len(rows(database, "SELECT id FROM api_keys"))) == (3, 2)
