@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from asgi_correlation_id import correlation_id
 from celery import Celery
 from fastapi import Depends, Request
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import ChannelError
 from kombu.utils.url import maybe_sanitize_url
 
 from gateway.tables import Task
@@ -79,11 +79,11 @@ class Broker:
             log.info("too many messages wait to be sent", extra={"task": str(task.id)})
 
     def send(self, number: UUID, name: str, trace_id: str | None = None) -> None:
-        """Send a message now. Raises kombu's ``OperationalError`` where the broker does not take it."""
+        """Send a message now. Raises what Celery and the broker's client raise where it is not taken."""
         self._app.send_task(MESSAGE, args=[str(number)], queue=self.queue(name), headers={TRACE: trace_id})
 
     def waiting(self, name: str) -> int:
-        """How many messages wait in a queue. Raises ``OperationalError``."""
+        """How many messages wait in a queue. Raises as `send` does."""
         with self._app.connection_for_read() as connection:
             try:
                 connection.ensure_connection(max_retries=1, timeout=CONNECT_S)
@@ -108,7 +108,7 @@ class Broker:
             try:
                 self.send(*note)
                 self._away = False
-            except OperationalError as why:
+            except Exception as why:  # whatever it is, the next message may pass
                 if not self._away:
                     log.warning(AWAY, extra={"broker": self.shown, "reason": str(why)})
                 self._away = True

@@ -103,6 +103,8 @@ class Crew:
         if lease is not None:
             run = Run(lease, self._database, self._settings)
             self._runs.add(run)
+            if self._closing.is_set():  # meanwhile: nobody else tells this one
+                run.stopped.set()
             try:
                 runs.carry_out(run, self._kinds)
             finally:

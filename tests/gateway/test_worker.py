@@ -221,6 +221,21 @@ def test_what_is_ordered_while_the_broker_is_away_is_answered_at_once_and_done_w
     assert all(kept(house.database, task) == 1 for task in ordered)
 
 
+def test_a_broker_that_was_emptied_or_is_full_loses_nothing(house, broker):
+    house.start("worker").wait("ready")
+    sender, client = Broker(house.url), broker.client()
+    sender.start()
+    ordered = []
+    for what in (client.flushall, lambda: client.config_set("maxmemory", 1), lambda: client.config_set("maxmemory", 0)):
+        what()
+        for _ in range(3):
+            ordered.append(house.order())
+            sender.tell(ordered[-1])
+    wait_until(lambda: ended(house.database, *ordered))
+    sender.stop()
+    assert [kept(house.database, task) for task in ordered] == [1] * 9
+
+
 def test_a_task_that_outlives_visibility_and_lease_is_never_done_by_two(house, broker):
     for started in [house.start("worker", VISIBLE_AGAIN_S=1) for _ in range(2)]:
         started.wait("ready")
