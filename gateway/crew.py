@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 SWEEP_S = 2.0
 MOST_QUEUED = 100  # what a sweeper fills a queue up to; thousands may be due
 SENT_AGAIN_S = 10.0  # a message that nobody took meanwhile is lost
-GIVE_BACK_S = 5.0  # for the work to end when it is told to
+GIVE_BACK_S = 8.0  # for the work to end when it is told to, and whatever it started
 REST_S = 1.0
 
 

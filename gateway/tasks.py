@@ -224,7 +224,7 @@ def steps(database: Engine, number: UUID) -> list[TaskStep]:
         return list(session.scalars(select(TaskStep).where(TaskStep.task_id == number).order_by(TaskStep.number)))
 
 
-def _put_back(database: Engine, lease: Lease, reason: str, wait_s: float, **more: object) -> None:
+def _put_back(database: Engine, lease: Lease, reason: str, wait_s: float, **more: int | str) -> None:
     now = datetime.now(UTC)
     again = {"status": "PENDING", "due_at": now + timedelta(seconds=wait_s), "changed_at": now, **_AFRESH, **more}
     with store.transaction(database) as session:

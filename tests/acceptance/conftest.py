@@ -30,7 +30,7 @@ def a_free_port() -> int:
 
 def environment(**knobs: object) -> dict[str, str]:
     """This one without anyone's own settings, and with these."""
-    ours = ("FOREWATT_", "BENTOML_", "MAKE", "MFLAGS")
+    ours = ("FOREWATT_", "BENTOML_", "CELERY_", "MAKE", "MFLAGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept |= {"OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "true"}
     kept["PATH"] = f"{BENTOML.parent}{os.pathsep}{kept['PATH']}"

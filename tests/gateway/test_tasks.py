@@ -112,6 +112,49 @@ def test_a_cancelled_task_is_heard_of_at_the_next_beat(database, task):
     assert told(database, task)[-1] == ("FAILED", 1, "cancelled")
 
 
+def test_what_is_given_back_or_passed_on_waits_for_nothing_and_counts_as_no_try(database, task):
+    tasks.give_back(database, tasks.claim(database, task.id))
+    tasks.pass_on(database, tasks.claim(database, task.id), "training")
+    assert [number for number, _ in tasks.due(database, "training", 10)] == [task.id]
+    assert tasks.due(database, "forecasts", 10) == []
+    assert (now(database, task).retries, now(database, task).losses) == (0, 0)
+    assert told(database, task)[2:] == [
+        ("PENDING", 1, "stopped"),
+        ("RUNNING", 2, None),
+        ("PENDING", 2, "passed on to training"),
+    ]
+
+
+def test_a_new_try_begins_at_nothing(database, task):
+    lease = tasks.claim(database, task.id)
+    tasks.beat(database, lease, 60, "fitting", 20.0)
+    tasks.give_back(database, lease)
+    row = now(database, task)
+    assert (row.progress, row.stage, row.left_s) == (0, None, None)
+
+
+def test_a_lease_lasts_as_long_as_it_is_claimed_for_from_each_beat(database, task):
+    lease = tasks.claim(database, task.id, 600)
+    first = now(database, task).due_at
+    assert timedelta(seconds=590) < first - datetime.now(UTC) <= timedelta(seconds=600)
+    at_once(database, task)
+    tasks.beat(database, lease)
+    assert now(database, task).due_at >= first
+
+
+def test_the_census_counts_by_status_and_knows_the_oldest_unfinished(database, task):
+    later = tasks.submit(database, "bob", "forecast", {}, "training")
+    with store.transaction(database) as session:
+        before = datetime.now(UTC) - timedelta(hours=1)
+        session.execute(update(Task).where(Task.id == task.id).values(created_at=before))
+    counts, age_s = tasks.census(database)
+    assert counts == {"PENDING": 2}
+    assert 3600 <= age_s < 3700
+    tasks.cancel(database, "ada", task.id)
+    tasks.cancel(database, "bob", later.id)
+    assert tasks.census(database) == ({"FAILED": 2}, 0.0)
+
+
 def test_a_task_is_its_owners(database, task):
     assert tasks.find(database, "bob", task.id) is None
     assert tasks.find(database, "ada", task.id).asked == {"year": 2014, "month": 6}
