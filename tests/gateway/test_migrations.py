@@ -54,7 +54,8 @@ def test_the_tables_of_0003_and_their_rows_become_ours_and_stay_so(empty):
         store.migrate(empty)
         assert differences(empty) == []
         with empty.connect() as connection:
-            assert connection.execute(text("SELECT name, email FROM users WHERE email <> ''")).one() == ("张三 ⚡", "z@example.org")
+            people = text("SELECT name, email FROM users WHERE email <> ''")
+            assert connection.execute(people).one() == ("张三 ⚡", "z@example.org")
             day = text("SELECT temperature, humidity, rainfall, power_data.load FROM power_data")
             assert connection.execute(day).one() == (10.5, None, 0.1, 901.25)
             forecast = text("SELECT owner, stored_csv, task_id, created_at FROM forecasts")
