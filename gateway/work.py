@@ -146,7 +146,7 @@ async def _watched(number: UUID, owner: Owner, database: Database) -> UUID:
 @router.get(
     PATH + "/{number}/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_a_place)],
+    dependencies=[at_least("viewer"), Depends(_a_place)],
     responses=documented(404),
 )
 async def events(
@@ -196,7 +196,7 @@ async def _count(database: Engine) -> None:
 def _found(database: Engine, owner: str, number: UUID) -> Task:
     task = tasks.find(database, owner, number)
     if task is None:
-        raise Problem(404, "task-unknown", f"There is no such task. Your tasks are at {PATH}.")
+        raise Problem(404, "task-unknown", f"There is no such task. Look for it among yours: {PATH}.")
     return task
 
 
