@@ -16,6 +16,13 @@ Known = Annotated[str | None, Header(alias="If-None-Match", description="The ETa
 DOCUMENTED: dict[int | str, dict[str, Any]] = {304: {"description": "As you know it already."}}
 
 
+class Failure(BaseModel):
+    """Why there is no result: a word for machines, and what is wrong and what to do."""
+
+    code: str
+    detail: str
+
+
 def answer(shown: BaseModel, known: str | None, wait_s: int | None = None, status: int = 200) -> Response:
     """The body with its ETag, or 304 where the caller knows it; ``wait_s`` is its Retry-After, if more will come."""
     body = shown.model_dump_json().encode()

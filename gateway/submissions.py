@@ -22,7 +22,7 @@ from gateway.forecasts import HighDay, highest
 from gateway.months import Asked, Reach
 from gateway.once import ONCE, Makes, OnceJsonRoute
 from gateway.owner import Owner
-from gateway.polling import Known
+from gateway.polling import Failure, Known
 from gateway.series import find
 from gateway.settings import Knobs
 from gateway.store import Database
@@ -63,13 +63,6 @@ class Submitted(BaseModel):
 
     taskId: UUID  # noqa: N815 - the document's name
     status: Status = "PENDING"
-
-
-class Failure(BaseModel):
-    """Why there is no result: a word for machines, and what is wrong and what to do."""
-
-    code: str
-    detail: str
 
 
 class ForecastResult(Submitted):

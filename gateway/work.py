@@ -21,7 +21,7 @@ from gateway import metrics, polling, tasks
 from gateway.auth import at_least
 from gateway.errors import Problem, Unavailable, documented
 from gateway.owner import Owner
-from gateway.polling import Known
+from gateway.polling import Failure, Known
 from gateway.store import Database
 from gateway.tables import Task
 from gateway.tasks import Status
@@ -34,13 +34,6 @@ LOOK_S = 0.5  # between two looks at a task that is watched
 WATCHED_S = 900  # after which a watcher has to come again, and to show who he is
 MOST_WATCHED = 64
 COUNT_S = 5.0
-
-
-class Failure(BaseModel):
-    """Why it failed: a word for machines, and what is wrong and what to do."""
-
-    code: str
-    detail: str
 
 
 class Brief(BaseModel):
@@ -196,7 +189,7 @@ async def _count(database: Engine) -> None:
 def _found(database: Engine, owner: str, number: UUID) -> Task:
     task = tasks.find(database, owner, number)
     if task is None:
-        raise Problem(404, "task-unknown", f"There is no such task. Look for it among yours: {PATH}.")
+        raise Problem(404, "task-unknown", f"There is no such task. Use an id that {PATH} lists.")
     return task
 
 
