@@ -1,4 +1,4 @@
-"""How often a login may fail, for one account and from one address, and how many accounts an address may make."""
+"""How often a login may fail, for one account and from one address. How many accounts it may make, `quotas` counts."""
 
 from __future__ import annotations
 
