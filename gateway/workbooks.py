@@ -120,29 +120,41 @@ def written(rows: Sequence[Sequence[Any]], title: str = "readings") -> bytes:
 def _run(verb: str, *files: BinaryIO) -> None:
     """One of the child's verbs. Of our environment, with its secrets, the child gets nothing."""
     descriptors = [file.fileno() for file in files]
-    for descriptor in descriptors:
-        os.lseek(descriptor, 0, os.SEEK_SET)
     command = [sys.executable, "-c", CHILD, verb, *map(str, descriptors)]
     try:
-        child = subprocess.run(  # noqa: S603 - our own words only
-            command,
-            cwd=ROOT,
-            env={},
-            pass_fds=descriptors,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        with _from_the_beginning(descriptors):
+            child = subprocess.run(  # noqa: S603 - our own words only
+                command,
+                cwd=ROOT,
+                env={},
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=PATIENCE_S,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
-        raise _too_much() from None
+        raise _too_slow() from None
     if child.returncode == UNREADABLE:
         raise _unreadable()
     if child.returncode == TOO_LARGE or child.returncode < 0:  # stopped by its limits
         raise _too_much()
     if child.returncode:
         raise RuntimeError(f"the process for a workbook ended with {child.returncode}")
+
+
+@contextmanager
+def _from_the_beginning(descriptors: Iterable[int]) -> Iterator[None]:
+    """A place in a file is shared with a child: afterwards ours is where our own buffers believe it to be."""
+    places = {descriptor: os.lseek(descriptor, 0, os.SEEK_CUR) for descriptor in descriptors}
+    for descriptor in places:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        yield
+    finally:
+        for descriptor, place in places.items():
+            os.lseek(descriptor, place, os.SEEK_SET)
 
 
 @contextmanager
@@ -237,6 +249,14 @@ def _unreadable() -> Problem:
 def _too_much() -> Problem:
     detail = "Unpacked the workbook is too large. Keep the table alone in it, or send it in several files."
     return Problem(422, "workbook-too-large", detail)
+
+
+def _too_slow() -> Problem:
+    detail = (
+        f"Work on the workbook was stopped when it had taken {PATIENCE_S} seconds. "
+        "Split the table into several files, or ask for fewer days at once."
+    )
+    return Problem(422, "workbook-too-slow", detail)
 
 
 def _desk(request: Request) -> Desk:

@@ -217,6 +217,14 @@ def test_a_workbook_of_too_many_rows_is_refused_at_the_first_beyond(run_gateway,
     assert (error["row"], error["code"]) == (7, "too-many-rows")
 
 
+def test_a_workbook_that_takes_too_long_is_told_so_and_not_that_it_is_too_large(caller, monkeypatch):
+    monkeypatch.setattr(workbooks, "PATIENCE_S", 0.001)
+    answer = send(caller, book(rows(30)))
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:forewatt:problem:workbook-too-slow")
+    assert "0.001 seconds" in answer.json()["detail"]
+    assert caller.get("/api/data/fetchData").json()["total"] == 0
+
+
 def test_at_most_fifty_wrong_cells_are_told_but_all_are_counted_and_marked(caller):
     content = book([[day, 10, 60, 0, "many"] for day, *_ in rows(70, date(2024, 1, 1))])
     problem = check(send(caller, content), 422)
