@@ -136,7 +136,7 @@ def _strong(asked: Registration, settings: Knobs, number: Makes) -> User:
     """An account that is not stored yet and has no password, whose password is good enough here."""
     if why := passwords.weakness(asked.password.get_secret_value(), strict=settings.strict):
         raise refused([{"loc": ("body", "password"), "type": "password-weak", "msg": why}])
-    user = new(asked.username, asked.email, "", settings.first_role)
+    user = new(asked.username, asked.email, "", settings.newcomer)
     user.id = number
     return user
 

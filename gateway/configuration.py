@@ -18,7 +18,7 @@ MASK = "********"
 
 
 def refusals(settings: Settings) -> list[str]:
-    """Why a gateway does not start with these settings, each with what to do; nothing where it does."""
+    """Why a gateway or a worker does not start with these settings, each with what to do; nothing where it does."""
     exposed = auth.exposed(settings)
     return [*([exposed] if exposed else []), *profiles.refusals(settings), *_folder(settings.data)]
 

@@ -47,8 +47,8 @@ def main() -> int:
     inference = str(settings.inference_url).rstrip("/")
     key = shlex.quote(str(settings.data / localkey.NAME))
     sys.stdout.write(WELCOME.format(gateway=gateway, inference=inference, uploads=settings.uploads, key=key))
-    if not settings.local_key:
-        sys.stdout.write("FOREWATT_LOCAL_KEY is false, so that the command needs a key of yours: X-API-Key: <key>\n")
+    if not settings.keeps_key:
+        sys.stdout.write("FOREWATT_LOCAL_KEY is off, so that the command needs a key of yours: X-API-Key: <key>\n")
     return 0
 
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def kept(settings: Settings, database: Engine) -> AsyncIterator[None]:
     """For as long as the gateway runs."""
-    renewing = asyncio.create_task(_again_and_again(settings.data / NAME, database)) if settings.local_key else None
+    renewing = asyncio.create_task(_again_and_again(settings.data / NAME, database)) if settings.keeps_key else None
     try:
         yield
     finally:
@@ -42,7 +42,7 @@ async def kept(settings: Settings, database: Engine) -> AsyncIterator[None]:
 
 def begin(settings: Settings, database: Engine) -> None:
     """At a gateway's start: the file is there, or is not where there is to be none."""
-    (renew if settings.local_key else withdraw)(settings.data / NAME, database)
+    (renew if settings.keeps_key else withdraw)(settings.data / NAME, database)
 
 
 def renew(path: Path, database: Engine) -> None:

@@ -83,6 +83,7 @@ def _limit(limit: str) -> str:
     return limit
 
 
+FirstRole = Literal["viewer", "operator", "expert", "engineer"]
 Limit = Annotated[str, AfterValidator(_limit)]
 WORDS = {
     "api_key": _api_key,
@@ -120,9 +121,9 @@ class Settings(BaseSettings):
     api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = None
     api_key_file: FilePath | None = None
     anonymous: bool = False  # counts where no key is set
-    local_key: bool = True
+    local_key: bool | None = None
     registration: bool | None = None
-    first_role: Literal["viewer", "operator", "expert", "engineer"] = "engineer"
+    first_role: FirstRole | None = None
     secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     secret_file: FilePath | None = None
     admin_password: Annotated[SecretStr, AfterValidator(_password)] | None = None
@@ -171,8 +172,18 @@ class Settings(BaseSettings):
 
     @property
     def strict(self) -> bool:
-        """Whether weak words are refused; what else differs between deployments is a setting of its own."""
+        """Whether weak words are refused, and what nobody has set is closed; all else is a setting of its own."""
         return self.profile != "embedded"
+
+    @property
+    def keeps_key(self) -> bool:
+        """Whether who may read the data folder may ask without an account."""
+        return not self.strict if self.local_key is None else self.local_key
+
+    @property
+    def newcomer(self) -> FirstRole:
+        """The role of a new account: all that is his own on one machine, looking where others rely on it."""
+        return self.first_role or ("viewer" if self.strict else "engineer")
 
     @property
     def key(self) -> str | None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import forecasting, logs, store, tasks
+from gateway import configuration, forecasting, logs, store, tasks
 from gateway.broker import Broker
 from gateway.crew import Crew, at_once
 from gateway.errors import Unavailable
@@ -46,6 +46,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     if settings.celery_broker_url is None:
         sys.stderr.write(BROKERLESS)
+        return 2
+    if wrongs := configuration.refusals(settings):
+        sys.stderr.write("".join(f"{why}\n" for why in wrongs))
         return 2
     logs.configure()
     stopping = _told_to_stop()

@@ -21,7 +21,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @cache
-def known(client: httpx.Client, name: str) -> dict[str, str]:
+def known(client: httpx.Client, name: str, password: str = PASSWORD) -> dict[str, str]:
     """Registers this name once and gives the headers of one login."""
-    assert register(client, name).status_code == 201
-    return bearer(login(client, name).json()["token"])
+    assert register(client, name, password).status_code == 201
+    return bearer(login(client, name, password).json()["token"])

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from people import login, register
+from people import known, login, register
 from processes import START, environment
 
-from gateway import configuration, passwords, profiles
+from gateway import configuration, localkey, passwords, profiles
 from gateway.settings import Settings
 
 DRAWN = "8f1c0c2b9a7d4e6f5a3b1d0e9c8b7a6f5e4d3c2b1a0f9e8d7c6b5a4f3e2d1c0b"
@@ -126,7 +126,7 @@ def test_a_strict_gateway_does_not_start_weakly_and_says_each_reason(tmp_path):
 
 
 def test_a_strict_profile_takes_no_short_and_no_common_password_and_any_other(run_gateway, inference, tmp_path):
-    with run_gateway(Settings(**STRICT, data=tmp_path, inference_url=inference.url)) as client:
+    with run_gateway(Settings(**STRICT, data=tmp_path, inference_url=inference.url), key=False) as client:
         for weak in ("123456", "elevenchars", "password1234", "PASSWORD1234", "123456789012", "aaaaaaaaaaaa"):
             answer = register(client, "new", weak)
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/password")
@@ -134,6 +134,34 @@ def test_a_strict_profile_takes_no_short_and_no_common_password_and_any_other(ru
         for number, right in enumerate((WORDS.casefold(), "nur kleine woerter hier", "长" * 128)):
             assert register(client, f"new{number}", right).status_code == 201
             assert login(client, f"new{number}", right).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("knobs", "role_and_key"),
+    [
+        ({}, ("viewer", False)),
+        ({"first_role": "operator"}, ("operator", False)),
+        ({"local_key": True}, ("viewer", True)),
+        ({"profile": "embedded"}, ("engineer", True)),
+    ],
+)
+def test_where_others_rely_on_it_newcomers_look_and_the_machine_has_no_key_unless_it_is_said(
+    run_gateway, inference, tmp_path, knobs, role_and_key
+):
+    settings = Settings(**{**STRICT, **knobs}, data=tmp_path, inference_url=inference.url)
+    with run_gateway(settings, key=False) as client:
+        headers = known(client, "new", WORDS)
+        role = client.get("/api/v1/me", headers=headers).json()["role"]
+    assert (role, (tmp_path / localkey.NAME).exists()) == role_and_key
+
+
+def test_a_strict_worker_does_not_start_weakly_either(tmp_path):
+    command = [sys.executable, "-m", "gateway.worker"]
+    weak = environment(DATA=tmp_path / "data", PROFILE="onprem", SECRET="changeme" * 8)
+    env = weak | {"CELERY_BROKER_URL": "redis://127.0.0.1:9/0"}
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    assert (ended.returncode, ended.stderr.partition(":")[0]) == (2, "FOREWATT_SECRET")
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_documents_example_password_is_taken_in_the_embedded_profile_alone():
