@@ -38,6 +38,7 @@ class Running:
     cwd: Path
     log: Path
     process: psutil.Popen = field(init=False)
+    said_before: int = field(init=False, default=0)  # bytes of the log, by those of this name that were killed
 
     @property
     def url(self) -> str:
@@ -53,6 +54,7 @@ class Running:
         """Begin, and do not wait."""
         program = shutil.which(self.command[0], path=self.environment["PATH"]) or self.command[0]
         with self.log.open("ab") as written:
+            self.said_before = written.tell()
             self.process = psutil.Popen(
                 [program, *self.command[1:]], stdout=written, stderr=written, env=self.environment, cwd=self.cwd
             )
@@ -61,10 +63,18 @@ class Running:
         """Raises ``StartError``."""
         until = time.monotonic() + READY_S
         while time.monotonic() < until and self.process.poll() is None:
-            with suppress(OSError, urllib.error.URLError), urllib.request.urlopen(f"{self.url}/readyz", timeout=2):  # noqa: S310
+            if self.is_ready():
                 return
             time.sleep(0.1)
         raise StartError(self.log.read_text(errors="replace")[-500:].strip() or "no word from it")
+
+    def is_ready(self) -> bool:
+        """Whether it answers; a worker, whether it has said that it listens."""
+        if self.port is None:
+            return b'"message": "ready"' in self.log.read_bytes()[self.said_before :]
+        with suppress(OSError, urllib.error.URLError), urllib.request.urlopen(f"{self.url}/readyz", timeout=2):  # noqa: S310
+            return True
+        return False
 
     def family(self) -> list[psutil.Process]:
         """The server's processes, its own first."""

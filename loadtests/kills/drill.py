@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from forewatt import Client, ProblemError, UnreachableError
 from loadtests.kills.stage import Stage
-from loadtests.servers import Running
+from loadtests.servers import Running, StartError
 
 YEAR, MONTH = 2024, 5  # after the generated series
 PATIENCE_S = 120.0
+NOTICED_S = 1.0  # a wait that ends so late was held up
 
 
 @dataclass
@@ -59,14 +60,21 @@ def ordering(stage: Stage, keys: list[str], rate: float) -> Iterator[Book]:
             client.close()
 
 
-def kill(stage: Stage, times: int, every_s: float, seed: int) -> None:
-    """Kill -9 for one at random, and start it again at once, at random moments ``every_s`` apart on average."""
+def kill(stage: Stage, times: int, every_s: float, seed: int) -> float:
+    """Kill -9 for one who is at work, and start it again at once, at random moments ``every_s`` apart or more.
+
+    Gives the seconds for which the machine held us up meanwhile, and so everybody.
+    """
     dice = random.Random(seed)  # noqa: S311 - moments, not secrets
+    held_s = 0.0
     for _ in tqdm(range(times), desc="killing", unit="kill", disable=None):
-        time.sleep(dice.expovariate(1 / every_s))
-        victim = dice.choice([member for member in stage.members if _lives(member)] or stage.members)
+        pause_s, began = dice.expovariate(1 / every_s), time.monotonic()
+        time.sleep(pause_s)
+        held_s += max(0.0, time.monotonic() - began - pause_s - NOTICED_S)
+        victim = dice.choice(_at_work(stage))
         victim.kill()
         victim.start()
+    return held_s
 
 
 def _order(clients: list[Client], pause_s: float, book: Book, ended: threading.Event) -> None:
@@ -78,5 +86,14 @@ def _order(clients: list[Client], pause_s: float, book: Book, ended: threading.E
             book.refused += 1
 
 
-def _lives(member: Running) -> bool:
-    return member.process.poll() is None
+def _at_work(stage: Stage) -> list[Running]:
+    """Who has started and can be asked; to kill who is only just starting would hit nothing.
+
+    Raises ``StartError`` where one has ended by itself.
+    """
+    while not (found := [member for member in stage.members if member.is_ready()]):
+        for member in stage.members:
+            if member.process.poll() is not None:
+                raise StartError(member.log.read_text(errors="replace")[-500:])
+        time.sleep(0.05)
+    return found

