@@ -48,12 +48,15 @@ def test_a_model_published_while_the_server_runs_answers_at_its_own_address_and_
     assert caller.post(f"{url}/forecast/{MINE}", json=question).json()["model"]["version"] == second
     assert caller.post(f"{url}/forecast/{MINE}/{first}", json=question).json()["model"]["version"] == first
     assert caller.post(f"{url}/forecast", json=question).json()["model"]["name"] == "load"
+    caller.headers = house.gateway.right
     for server in (house.inference.url, house.gateway.url):
         assert MINE not in caller.post(f"{server}/v2/repository/index").text
         assert caller.get(f"{server}/v2/models/{MINE}").status_code == 404
         assert caller.post(f"{server}/v2/models/{MINE}/infer", json={"inputs": []}).status_code == 404
         assert caller.post(f"{server}/v2/models/{MINE}/versions/{first}/infer", json={"inputs": []}).status_code == 404
-        assert caller.post(f"{server}/v2/repository/models/{MINE}/load").status_code == 404
+    loading = f"/v2/repository/models/{MINE}/load"
+    assert caller.post(f"{house.inference.url}{loading}").status_code == 404
+    assert caller.post(f"{house.gateway.url}{loading}").status_code == 403  # an admin's alone
 
 
 @pytest.mark.parametrize("path", ["load", f"{MINE}/..%2f..%2fload", "%2e%2e/models", f"{MINE}%00", f"{MINE}/current"])

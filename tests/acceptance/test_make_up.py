@@ -1,5 +1,6 @@
 """`make up` itself: it starts both, says how to ask, and leaves nothing behind when it is stopped."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -35,10 +36,17 @@ def wait_for(text: str, running) -> str:
     return log
 
 
+def alive(process: psutil.Process) -> bool:
+    """Not so whoever has ended and is only waited for, which is up to the system once his parent is gone."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def all_gone(family: list[psutil.Process], ports) -> None:
     """Nobody of the family is left, and each port can be taken again."""
     _, left = psutil.wait_procs(family, timeout=30)
-    assert not left
+    assert not [process for process in left if alive(process)]
     for port in ports:
         socket.create_server(("127.0.0.1", port)).close()
 
