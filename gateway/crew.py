@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -15,7 +16,7 @@ from uuid import UUID
 from asgi_correlation_id import correlation_id
 from celery.exceptions import Reject
 
-from gateway import controller, runs, store, tasks
+from gateway import controller, runs, snapshots, store, tasks
 from gateway.broker import MESSAGE, TRACE, Broker
 from gateway.runs import Run, Work
 from gateway.settings import Settings
@@ -24,6 +25,7 @@ from gateway.tasks import Queue
 log = logging.getLogger(__name__)
 
 SWEEP_S = 2.0
+TIDY_S = 600.0
 MOST_QUEUED = 100  # what a sweeper fills a queue up to; thousands may be due
 SENT_AGAIN_S = 10.0  # a message that nobody took meanwhile is lost
 GIVE_BACK_S = 8.0  # for the work to end when it is told to, and whatever it started
@@ -111,10 +113,13 @@ class Crew:
                 self._runs.discard(run)
 
     def _sweep_always(self) -> None:
-        failed = False
+        failed, tidied = False, -math.inf
         while not self._closing.is_set():
             try:
                 self._sweep()
+                if time.monotonic() - tidied > TIDY_S:
+                    snapshots.sweep(self._settings.snapshots, self._database)
+                    tidied = time.monotonic()
                 failed = False
             except Exception as why:  # the database or the broker is away: they will be back
                 if not failed:

@@ -48,7 +48,14 @@ def work(run: Run, command: Sequence[str] = fits.COMMAND) -> tuple[dict[str, Any
         "weather": row.weather,
         "history_hash": row.history_hash,
     }
-    return result, lambda session: session.add(row)
+
+    def keep(session: Session) -> None:
+        session.add(row)
+        session.flush()
+        if not snapshots.stands(session, whose, snapshot):  # deleted while we were at it
+            snapshots.forget(session, run.settings.snapshots, whose, snapshot.first, snapshot.last)
+
+    return result, keep
 
 
 def _fit(run: Run, subject: Subject, snapshot: Snapshot, command: Sequence[str]) -> Fit | None:

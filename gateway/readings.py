@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import ColumnElement, Result
 
 from bentos.load.schema import LocalDay, refusal
-from gateway import measurements, store, workbooks
+from gateway import measurements, snapshots, store, workbooks
 from gateway.auth import at_least
 from gateway.errors import Problem, documented
 from gateway.owner import Owner
@@ -170,14 +170,16 @@ def quality(asked: Annotated[Range, Query()], owner: Owner, settings: Knobs, dat
 @router.delete("/api/data", dependencies=[at_least("engineer")])
 @router.delete("/api/v1/readings", dependencies=[at_least("engineer")])
 def delete(asked: Annotated[Confirmed, Query()], owner: Owner, settings: Knobs, database: Database) -> Deleted:
-    """Delete the days in a range, for good."""
-    _, wanted = _wanted(asked, owner, settings)
+    """Delete the days in a range, for good, and the files that forecasts of them were made from."""
+    series, wanted = _wanted(asked, owner, settings)
     with store.transaction(database) as session:
         if not asked.confirm:
             there = measurements.count(session, wanted)
             detail = f"This would delete {there} days for good. Add confirm=true if you mean it; export them before."
             raise Problem(422, "not-confirmed", detail)
-        return Deleted(deleted=measurements.drop(session, wanted))
+        deleted = measurements.drop(session, wanted)
+        snapshots.forget(session, settings.snapshots, (owner, series.name), asked.start_date, asked.end_date)
+    return Deleted(deleted=deleted)
 
 
 def _wanted(asked: Range, owner: str, settings: Settings) -> tuple[Series, ColumnElement[bool]]:

@@ -1,25 +1,32 @@
 """An owner's history as a file that never changes: one row a day, named by its own hash, so that a fit and a forecast
-can be traced to exactly what they were made of."""
+can be traced to exactly what they were made of. It goes with the owner's days; the hash stays beside the forecast."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import math
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row, and_, func, not_, select
+from sqlalchemy.orm import Session
 
 from bentos.load.schema import MAX_ROWS
 from gateway import measurements, store
 from gateway.errors import Problem
-from gateway.tables import Measurement
+from gateway.tables import Forecast, Measurement, Task
+from gateway.tasks import UNFINISHED
 
 # In this order, whatever order the columns have elsewhere: a hash stands for one way to write a history.
 COLUMNS = ("date", "load", "temperature", "humidity", "rainfall")
+
+JUST_TAKEN_S = 60.0  # clocks of hosts that share the folder may differ
 
 Whose = tuple[str, str]  # owner and series
 Rows = list[dict[str, float | str]]  # by column; what is not known is not there
@@ -67,6 +74,52 @@ def rows(database: Engine, whose: Whose) -> Rows:
         {name: str(value) if name == "date" else float(value) for name, value in row.items() if value is not None}
         for row in named
     ]
+
+
+def forget(session: Session, folder: Path, whose: Whose, first: date, last: date) -> None:
+    """An owner's days from the first to the last are deleted: so are the snapshots that have some of them.
+
+    Of two owners with the very same history each has the file; it goes with the last of them.
+    """
+    of_his = and_(Forecast.owner == whose[0], Forecast.series == whose[1])
+    hashes = select(Forecast.history_hash).where(of_his, Forecast.history_hash.is_not(None)).distinct()
+    for path in [folder / f"{name}.csv" for name in session.scalars(hashes)]:
+        days = _days(path)
+        if any(first <= day <= last for day in days):
+            same = select(Forecast.owner, Forecast.series).where(Forecast.history_hash == path.stem, not_(of_his))
+            if not any(_has(session, (owner, series), days) for owner, series in session.execute(same.distinct())):
+                path.unlink(missing_ok=True)
+
+
+def stands(session: Session, whose: Whose, snapshot: Snapshot) -> bool:
+    """Whether none of its days was deleted since it was taken."""
+    return _has(session, whose, _days(snapshot.path))
+
+
+def sweep(folder: Path, database: Engine) -> None:
+    """Delete the snapshots that no forecast was made of, unless a task that has not ended may be at work on them."""
+    with store.transaction(database) as session:
+        of_forecasts = set(session.scalars(select(Forecast.history_hash).distinct()))
+        since = session.scalar(select(func.min(Task.created_at)).where(Task.status.in_(UNFINISHED)))
+    begun = min(time.time() - JUST_TAKEN_S, since.timestamp() if since else math.inf)
+    for path in folder.glob("*.csv"):
+        with suppress(FileNotFoundError):  # another was faster
+            if path.stem not in of_forecasts and path.stat().st_mtime < begun:
+                path.unlink()
+
+
+def _days(path: Path) -> list[date]:
+    """A snapshot's; none where the file has gone."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()[1:]
+    except FileNotFoundError:
+        return []
+    return [date.fromisoformat(line.partition(",")[0]) for line in lines]
+
+
+def _has(session: Session, whose: Whose, days: Sequence[date]) -> bool:
+    """Whether all these days are stored, which are in order; each day is stored once."""
+    return bool(days) and measurements.count(session, measurements.within(*whose, days[0], days[-1])) >= len(days)
 
 
 def _stored(database: Engine, whose: Whose, last: date | None) -> Sequence[Row[Any]]:

@@ -1,19 +1,21 @@
 """The work on a forecast task: on exactly one history, by the model fitted on it, and said where it is not so."""
 
 import json
+import os
 import socket
 import sys
-from datetime import date
+import time
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.responses import JSONResponse
 
 sys.path.insert(0, str(Path(__file__).parent))
 from works import claimed, program, store_days
 
-from gateway import fits, forecasting, measurements, snapshots, store, tasks
+from gateway import fits, forecasting, measurements, readings, snapshots, store, tasks
 from gateway.fits import Subject
 from gateway.settings import Settings
 from gateway.tables import Fit, Forecast, Task
@@ -222,3 +224,60 @@ def test_the_snapshot_is_the_one_that_was_fitted_on(run, database):
     fit = fits.find(database, Subject("ada"), result["history_hash"])
     taken = snapshots.take(run().settings.snapshots, database, ("ada", "power"), fit.last)
     assert (taken.hash, taken.first, taken.last) == (fit.history_hash, fit.first, fit.last)
+
+
+def delete(database, settings, owner, first, last):
+    """As the route does."""
+    asked = readings.Confirmed(start_date=first, end_date=last, confirm=True)
+    return readings.delete(asked, owner, settings, database).deleted
+
+
+def files(settings):
+    return {path.stem for path in settings.snapshots.glob("*.csv")}
+
+
+def test_a_snapshot_goes_with_the_first_of_its_days_that_is_deleted_and_its_hash_stays(run, database, settings):
+    kept = [done(run(asked), program())[1].history_hash for asked in (JUNE, JUNE | {"month": 5})]
+    assert (len(set(kept)), files(settings)) == (2, set(kept))
+    delete(database, settings, "ada", date(2024, 5, 3), date(2024, 5, 3))  # which the second was not made of
+    assert files(settings) == {kept[1]}
+    delete(database, settings, "ada", date(2023, 1, 1), date(2023, 12, 31))
+    assert files(settings) == {kept[1]}
+    assert delete(database, settings, "ada", date(2024, 1, 1), date(2024, 12, 31)) == 151
+    assert files(settings) == set()
+    with store.transaction(database) as session:
+        assert set(session.scalars(select(Forecast.history_hash))) == set(kept)
+
+
+def test_of_two_owners_with_the_same_days_each_has_the_snapshot_and_the_last_takes_it_along(run, database, settings):
+    store_days(database, "bob", date(2024, 1, 1), 152)
+    (shared,) = {done(run(owner=owner))[1].history_hash for owner in ("ada", "bob")}
+    delete(database, settings, "bob", date(2024, 1, 1), date(2024, 12, 31))
+    assert files(settings) == {shared}
+    delete(database, settings, "ada", date(2024, 1, 1), date(2024, 12, 31))
+    assert files(settings) == set()
+
+
+def test_a_task_at_work_leaves_no_snapshot_of_days_that_are_deleted_meanwhile(run, database, settings):
+    first = run()
+    first.at["asking"] = lambda: delete(database, settings, "ada", date(2024, 2, 1), date(2024, 2, 1))
+    _, kept = done(first)
+    assert kept.history_hash
+    assert files(settings) == set()
+
+
+def test_what_no_forecast_was_made_of_is_swept_away_once_no_task_can_be_at_work_on_it(run, database, settings):
+    _, kept = done(run())
+    left = snapshots.take(settings.snapshots, database, ("ada", "power"), date(2024, 4, 30))
+    snapshots.sweep(settings.snapshots, database)
+    assert files(settings) == {kept.history_hash, left.hash}  # it may have been taken a moment ago
+    os.utime(left.path, (0, time.time() - 600))
+    tasks.submit(database, "ada", forecasting.KIND, JUNE, "training")
+    snapshots.sweep(settings.snapshots, database)  # whoever works now has not begun before it was submitted
+    assert files(settings) == {kept.history_hash}
+    again = snapshots.take(settings.snapshots, database, ("ada", "power"), date(2024, 4, 30))
+    with store.transaction(database) as session:
+        session.execute(update(Task).values(created_at=datetime.now(UTC) - timedelta(days=1)))
+    os.utime(again.path, (0, time.time() - 600))
+    snapshots.sweep(settings.snapshots, database)
+    assert files(settings) == {kept.history_hash, again.hash}
