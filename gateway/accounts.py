@@ -169,14 +169,14 @@ async def login(asked: Credentials, desk: At, address: Address, response: Respon
             raise unauthorized("wrong-credentials", "Name or password is wrong. Correct them and send them again.")
         better = await desk.hasher.hashed(password) if passwords.weaker(user.password) else None
     await asyncio.to_thread(_welcome, desk.database, user.id, better, address)
-    return _fresh(desk.signer.make(user.id, user.generation), response)
+    return fresh(desk.signer.make(user.id, user.generation), response)
 
 
 @router.post("/api/auth/refresh", dependencies=[at_least("viewer")], responses=documented(403))
 async def refresh(caller: Login, desk: At, address: Address, response: Response) -> LoggedIn:
     """A new token for the one that is sent, which ends; until twelve hours after login, then log in again."""
     await _give_back(desk, caller, "token-renewed", address)
-    return _fresh(desk.signer.make(caller.id, caller.generation, caller.since), response)
+    return fresh(desk.signer.make(caller.id, caller.generation, caller.since), response)
 
 
 @router.post("/api/auth/logout", status_code=204, dependencies=[at_least("viewer")], responses=documented(403))
@@ -188,7 +188,7 @@ async def logout(caller: Login, desk: At, address: Address) -> None:
 @router.get("/api/v1/me", dependencies=[at_least("viewer")], responses=documented(403))
 async def me(caller: Account, desk: At) -> Me:
     """Whose token or key this is; with a key, the role is the key's."""
-    user = await asyncio.to_thread(_of_id, desk.database, caller.id)
+    user = await asyncio.to_thread(of_id, desk.database, caller.id)
     return Me(userId=user.id, username=user.name, email=user.email, role=caller.role)
 
 
@@ -197,7 +197,8 @@ def name_taken() -> Problem:
     return Problem(409, "name-taken", "There is an account of this name. Use another name.")
 
 
-def _fresh(made: tuple[str, int], response: Response) -> LoggedIn:
+def fresh(made: tuple[str, int], response: Response) -> LoggedIn:
+    """A token for the one who asked, which no cache keeps."""
     response.headers["Cache-Control"] = "no-store"
     return LoggedIn(token=made[0], expiresIn=made[1])
 
@@ -239,7 +240,8 @@ def _named(database: Engine, name_key: str) -> User | None:
         return session.scalar(select(User).where(User.name_key == name_key))
 
 
-def _of_id(database: Engine, number: UUID) -> User:
+def of_id(database: Engine, number: UUID) -> User:
+    """The account of this id, which is there."""
     with store.transaction(database) as session:
         return session.get_one(User, number)
 

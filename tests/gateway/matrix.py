@@ -19,7 +19,7 @@ from bentos.load.schema import Answer, Question
 from gateway import accounts, forecasts, keys, tasks
 from gateway.auth import _reaches
 from gateway.rights import ROLES, Role
-from gateway.tables import Base, Fit, Import
+from gateway.tables import Base, Fit, Import, User
 
 
 def past() -> list[dict[str, object]]:
@@ -75,6 +75,11 @@ class World:
         number = user.id
         self.keep(user)
         return number
+
+    def generation_of(self, number: UUID) -> int:
+        """Of his logins, which he may have ended."""
+        with Session(self.database) as session:
+            return session.get_one(User, number).generation
 
     def import_of(self, owner: UUID) -> UUID:
         number, now = uuid4(), datetime.now(UTC)

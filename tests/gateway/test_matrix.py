@@ -55,8 +55,8 @@ def ask(gateway, operation, path, headers):
         return answer.status_code
 
 
-def token(user):
-    made, _ = Signer(SECRET).make(user, 0)
+def token(world, user):
+    made, _ = Signer(SECRET).make(user, world.generation_of(user))
     return bearer(made)
 
 
@@ -103,7 +103,7 @@ def test_each_role_is_answered_as_declared(gateway, world, people, operation, mi
     for role in ROLES:
         owner, other = people[role]
         path, owned = filled(operation.path, world, owner)
-        found[role] = ask(gateway, operation, path, token(owner if mine else other))
+        found[role] = ask(gateway, operation, path, token(world, owner if mine else other))
         wanted[role] = expected(operation, role, owned=owned, mine=mine)
     assert {role: status for role, status in found.items() if status not in wanted[role]} == {}
 
