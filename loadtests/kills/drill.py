@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from tqdm import tqdm
@@ -23,10 +24,12 @@ NOTICED_S = 1.0  # a wait that ends so late was held up
 
 @dataclass
 class Book:
-    """What was accepted, and how often nobody could accept."""
+    """What was accepted since when, how often nobody could, and for how many seconds the machine held up everybody."""
 
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
     accepted: list[UUID] = field(default_factory=list)
     refused: int = 0
+    held_s: float = 0.0
 
 
 def prepare(stage: Stage, accounts: int) -> list[str]:
@@ -47,34 +50,28 @@ def ordering(stage: Stage, keys: list[str], rate: float) -> Iterator[Book]:
     """Months are ordered at so many a second, by anyone from any gateway, for as long as the block lasts."""
     book, ended = Book(), threading.Event()
     clients = [Client(gateway.url, key, timeout_s=10) for gateway in stage.gateways for key in keys]
-    orders = [threading.Thread(target=_order, args=(clients, len(clients) / rate, book, ended)) for _ in clients]
-    for order in orders:
-        order.start()
+    threads = [threading.Thread(target=_order, args=(clients, len(clients) / rate, book, ended)) for _ in clients]
+    threads.append(threading.Thread(target=_watch_the_clock, args=(book, ended)))
+    for thread in threads:
+        thread.start()
     try:
         yield book
     finally:
         ended.set()
-        for order in orders:
-            order.join()
+        for thread in threads:
+            thread.join()
         for client in clients:
             client.close()
 
 
-def kill(stage: Stage, times: int, every_s: float, seed: int) -> float:
-    """Kill -9 for one who is at work, and start it again at once, at random moments ``every_s`` apart or more.
-
-    Gives the seconds for which the machine held us up meanwhile, and so everybody.
-    """
+def kill(stage: Stage, times: int, every_s: float, seed: int) -> None:
+    """Kill -9 for one who is at work, and start it again at once, at random moments ``every_s`` apart or more."""
     dice = random.Random(seed)  # noqa: S311 - moments, not secrets
-    held_s = 0.0
     for _ in tqdm(range(times), desc="killing", unit="kill", disable=None):
-        pause_s, began = dice.expovariate(1 / every_s), time.monotonic()
-        time.sleep(pause_s)
-        held_s += max(0.0, time.monotonic() - began - pause_s - NOTICED_S)
+        time.sleep(dice.expovariate(1 / every_s))
         victim = dice.choice(_at_work(stage))
         victim.kill()
         victim.start()
-    return held_s
 
 
 def _order(clients: list[Client], pause_s: float, book: Book, ended: threading.Event) -> None:
@@ -86,12 +83,20 @@ def _order(clients: list[Client], pause_s: float, book: Book, ended: threading.E
             book.refused += 1
 
 
+def _watch_the_clock(book: Book, ended: threading.Event) -> None:
+    while not ended.is_set():
+        began = time.monotonic()
+        ended.wait(NOTICED_S)
+        late_s = time.monotonic() - began - NOTICED_S
+        book.held_s += late_s if late_s > NOTICED_S else 0.0
+
+
 def _at_work(stage: Stage) -> list[Running]:
-    """Who has started and can be asked; to kill who is only just starting would hit nothing.
+    """Who has started and can be asked, once these are half of all: where nobody works, a kill hits nothing.
 
     Raises ``StartError`` where one has ended by itself.
     """
-    while not (found := [member for member in stage.members if member.is_ready()]):
+    while 2 * len(found := [member for member in stage.members if member.is_ready()]) < len(stage.members):
         for member in stage.members:
             if member.process.poll() is not None:
                 raise StartError(member.log.read_text(errors="replace")[-500:])

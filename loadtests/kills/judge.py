@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Engine, create_engine, text
 
-from loadtests.kills.drill import PATIENCE_S
+from loadtests.kills.drill import PATIENCE_S, Book
 
 TASKS = "SELECT id, status, attempt, error, created_at, changed_at FROM tasks"
 ENDED, UNFINISHED = ("COMPLETED", "FAILED"), ("PENDING", "RUNNING")
@@ -36,22 +35,25 @@ class Verdict:
         return self.lost + self.stuck + self.double
 
 
-def judge(url: str, accepted: Sequence[UUID], held_s: float = 0.0) -> Verdict:
-    """After two minutes at most in which everybody lives; for ``held_s`` of the drill nobody could do anything."""
+def judge(url: str, book: Book) -> Verdict:
+    """After two minutes at most in which everybody lives."""
     database = create_engine(url)
     until = time.monotonic() + PATIENCE_S
     while _unfinished(database) and time.monotonic() < until:
         time.sleep(1)
     rows = _all(database, TASKS)
     status = {UUID(str(number)): state for number, state, *_ in rows}
-    lives = [(changed - created).total_seconds() for _, state, *_, created, changed in rows if state in ENDED]
+    since = book.since.replace(tzinfo=None)
+    ended = [(created, changed) for _, state, *_, created, changed in rows if state in ENDED and created >= since]
+    lives = [(changed - created).total_seconds() for created, changed in ended]
     completions = _times(database, "SELECT task_id FROM task_steps WHERE status = 'COMPLETED'")
     answers = _times(database, "SELECT task_id FROM forecasts WHERE task_id IS NOT NULL")
     ((interrupted,),) = _all(database, "SELECT count(*) FROM task_steps WHERE reason = 'lost'")
     return Verdict(
         tasks=len(rows),
-        lost=sum(status.get(number) not in ("COMPLETED", *UNFINISHED) for number in set(accepted)),
-        stuck=sum(state not in ENDED for state in status.values()) + sum(life > PATIENCE_S + held_s for life in lives),
+        lost=sum(status.get(number) not in ("COMPLETED", *UNFINISHED) for number in set(book.accepted)),
+        stuck=sum(state not in ENDED for state in status.values())
+        + sum(life > PATIENCE_S + book.held_s for life in lives),
         double=sum(n > 1 for n in (*completions.values(), *answers.values()))
         + abs(sum(state == "COMPLETED" for state in status.values()) - len(answers)),
         interrupted=interrupted,
