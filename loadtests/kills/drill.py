@@ -96,9 +96,11 @@ def _at_work(stage: Stage) -> list[Running]:
 
     Raises ``StartError`` where one has ended by itself.
     """
-    while 2 * len(found := [member for member in stage.members if member.is_ready()]) < len(stage.members):
+    while True:
         for member in stage.members:
             if member.process.poll() is not None:
                 raise StartError(member.log.read_text(errors="replace")[-500:])
+        found = [member for member in stage.members if member.is_ready()]
+        if 2 * len(found) >= len(stage.members):
+            return found
         time.sleep(0.05)
-    return found

@@ -24,8 +24,8 @@ SECRET = "s" * 32
 
 
 @pytest.fixture(scope="module")
-def settings(upstream, tmp_path_factory, database_url):
-    return Settings(data=tmp_path_factory.mktemp("people"), database_url=database_url, inference_url=upstream.url)
+def settings(upstream, tmp_path_factory):
+    return Settings(data=tmp_path_factory.mktemp("people"), inference_url=upstream.url)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The whole of a customer's days over HTTP, the same on SQLite, PostgreSQL and MariaDB."""
+"""A customer's account, keys and days over HTTP, the same on SQLite, PostgreSQL and MariaDB."""
 
 import re
 import sys
@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent))
 from books import HEADER, XLSX, book, read, rows
-from people import known
+from people import PASSWORD, bearer, known, login, register
 
-from gateway import audit, store
+from gateway import audit, keys, store
 from gateway.settings import Settings
 from gateway.tables import Forecast
 
@@ -112,6 +112,37 @@ def test_a_generated_series_of_three_years_is_stored_and_given_back_page_by_page
     days = [day for page in range(1, 4) for day in listed(gateway, caller, page=page)["items"]]
     assert made == len(days) == len({day["date"] for day in days}) > 1000
     assert [day["date"] for day in days] == sorted(day["date"] for day in days)
+
+
+def test_people_come_in_change_their_password_and_end_their_logins(gateway):
+    assert [register(gateway, name).status_code for name in ("zHang", "zhang", "ｚｈａｎｇ")] == [201, 409, 409]
+    mine, other = (bearer(login(gateway, "ZHANG").json()["token"]) for _ in range(2))
+    assert gateway.post("/api/auth/logout", headers=other).status_code == 204
+    words = {"password": PASSWORD, "newPassword": "ein längeres 密码"}
+    changed = bearer(gateway.put("/api/v1/me/password", headers=mine, json=words).json()["token"])
+    assert [gateway.get("/api/v1/me", headers=one).status_code for one in (mine, other, changed)] == [401, 401, 200]
+    assert len(gateway.get("/api/v1/me/logins", headers=changed).json()["items"]) == 1
+    assert gateway.delete("/api/v1/me/logins", headers=changed).status_code == 204
+    assert gateway.get("/api/v1/me", headers=changed).status_code == 401
+    assert login(gateway, "zhang", words["newPassword"]).status_code == 200
+
+
+def test_keys_are_made_used_and_revoked_and_no_more_than_may_be_however_fast_they_are_asked_for(
+    gateway, caller, monkeypatch
+):
+    monkeypatch.setattr(keys, "MOST_KEYS", 3)
+    asked = {"name": "楼顶 gateway", "expires_in_days": 1}
+    with ThreadPoolExecutor(8) as many:
+        answers = list(many.map(lambda _: gateway.post("/api/v1/keys", headers=caller, json=asked), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
+    made = next(answer.json() for answer in answers if answer.status_code == 201)
+    shown = {"X-API-Key": made["key"]}
+    assert gateway.get("/api/v1/me", headers=shown).status_code == 200
+    (kept,) = (key for key in gateway.get("/api/v1/keys", headers=caller).json()["items"] if key["id"] == made["id"])
+    assert (kept["name"], kept["expires_at"]) == (asked["name"], made["expires_at"])
+    assert kept["last_used_at"] is not None
+    assert gateway.delete(f"/api/v1/keys/{made['id']}", headers=caller).status_code == 204
+    assert gateway.get("/api/v1/me", headers=shown).status_code == 401
 
 
 @pytest.mark.parametrize(("number", "kind", "family"), [(0, "postgresql", "postgresql"), (1, "mariadb", "mariadb")])

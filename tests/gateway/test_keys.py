@@ -22,8 +22,8 @@ STATIC = "one-key-for-all"
 
 
 @pytest.fixture(scope="module")
-def settings(upstream, tmp_path_factory, database_url):
-    knobs = {"data": tmp_path_factory.mktemp("keys"), "database_url": database_url, "inference_url": upstream.url}
+def settings(upstream, tmp_path_factory):
+    knobs = {"data": tmp_path_factory.mktemp("keys"), "inference_url": upstream.url}
     return Settings(**knobs, api_key=STATIC, registration=True)
 
 
