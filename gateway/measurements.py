@@ -5,7 +5,7 @@ Each belongs to one series. Values stand in the slots that the load model knows,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, CursorResult, Engine, Select, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, CursorResult, Engine, Select, and_, delete, false, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from gateway.workbooks import Line
 OnDuplicate = Literal["keep", "replace", "refuse"]
 
 ROWS_AT_ONCE = 500
+TABLE = Measurement.metadata.tables[Measurement.__tablename__]  # takes rows faster than the class takes objects
 TAKEN = {"in the file": "stands in the file before", "stored": "is stored already"}
 
 
@@ -80,11 +81,12 @@ def keep(database: Engine, kept: Import, days: dict[date, list[float | None]]) -
         with store.transaction(database) as session:
             session.add(kept)
             session.flush()
-            waiting = iter(days.items())
-            while some := list(islice(waiting, ROWS_AT_ONCE)):
-                taken = Measurement.day.in_([day for day, _ in some])
-                session.execute(delete(Measurement).where(within(kept.owner, kept.series), taken))
-                session.execute(insert(Measurement), [_row(kept, day, values) for day, values in some])
+            among = within(kept.owner, kept.series, min(days), max(days)) if days else false()
+            replaced = days.keys() & set(session.scalars(select(Measurement.day).where(among)))
+            for some in _in_parts(replaced):
+                session.execute(delete(Measurement).where(among, Measurement.day.in_(some)))
+            for some in _in_parts(days):
+                session.execute(insert(TABLE), [_row(kept, day, days[day]) for day in some])
     except IntegrityError:
         detail = "Another import stored some of these days at the same time."
         raise Meanwhile("imported-meanwhile", detail) from None
@@ -132,8 +134,13 @@ def brought(owner: str, number: UUID) -> Select[Import]:
     return select(Import).where(Import.owner == owner, Import.id == number)
 
 
+def _in_parts(days: Iterable[date]) -> Iterator[list[date]]:
+    waiting = iter(days)
+    return iter(lambda: list(islice(waiting, ROWS_AT_ONCE)), [])
+
+
 def _row(kept: Import, day: date, values: list[float | None]) -> dict[str, Any]:
-    known = {"owner": kept.owner, "series": kept.series, "day": day, "import_id": kept.id}
+    known = {"owner": kept.owner, "series": kept.series, "date": day, "import_id": kept.id}
     return known | dict(zip(SLOTS, values, strict=True))
 
 
