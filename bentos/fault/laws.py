@@ -89,8 +89,8 @@ def residual(law: Law, fitted: Fitted, readings: pd.DataFrame) -> Floats:
     """[T] the same in expected standard deviations, within ± ``LARGEST``; NaN where it cannot be judged."""
     x = law.terms(readings)
     variance = fitted.noise**2 + np.einsum("ti,ij,tj->t", x, fitted.covariance, x).clip(min=0)
-    scaled = (law.target(readings).to_numpy(float) - x @ fitted.coefficients) / np.sqrt(variance)
-    return np.clip(scaled, -LARGEST, LARGEST)
+    scaled: Floats = (law.target(readings).to_numpy(float) - x @ fitted.coefficients) / np.sqrt(variance)
+    return scaled.clip(-LARGEST, LARGEST)
 
 
 def _posterior(law: Law, seen: tuple[Floats, Floats], weights: Floats, noise: float) -> Fitted:
