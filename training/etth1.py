@@ -65,7 +65,7 @@ class Windows(Dataset[tuple[Tensor, Tensor, Tensor]]):
 def clock_of(stamps: pd.Index) -> NDArray[np.float32]:
     """Hour, weekday, day of month and day of year, each from -0.5 to 0.5."""
     at = pd.DatetimeIndex(stamps)
-    parts = [at.hour / 23, at.dayofweek / 6, (at.day - 1) / 30, (at.dayofyear - 1) / 365]
+    parts = [at.hour / 23, at.day_of_week / 6, (at.day - 1) / 30, (at.day_of_year - 1) / 365]
     return np.stack(parts, axis=1).astype(np.float32) - np.float32(0.5)
 
 
@@ -81,12 +81,15 @@ def fit(hours: Hours, horizon: int, seed: int, epochs: int = EPOCHS) -> float:
     best, kept = np.inf, copy.deepcopy(network.state_dict())
     for epoch in range(epochs):
         network.train()
-        for series, clock, ahead in tqdm(train, desc=f"{horizon} h, seed {seed}, epoch {epoch + 1}", mininterval=10):
+        for series, clock, ahead in tqdm(
+            train, desc=f"{horizon} h, seed {seed}, epoch {epoch + 1}", mininterval=10, disable=None
+        ):
             optimizer.zero_grad()
             torch.autograd.backward(mse_loss(network(series, clock), ahead))
             optimizer.step()
             schedule.step()
         error = squared_error(network, validation)
+        print(f"epoch {epoch + 1}: {error:.4f} on the validation months", flush=True)
         if error < best:
             best, kept = error, copy.deepcopy(network.state_dict())
     network.load_state_dict(kept)
@@ -113,10 +116,10 @@ def main() -> None:
     torch.set_num_threads(1)
     hours, errors = Hours.open(asked.data), {horizon: list[float]() for horizon in PAPER}
     for seed in SEEDS:
-        for horizon in PAPER:
+        for horizon, paper in PAPER.items():
             errors[horizon].append(fit(hours, horizon, seed))
-            print(f"{horizon} hours, seed {seed}: {errors[horizon][-1]:.4f}, paper {PAPER[horizon]}", flush=True)
-    shares = {f"B01@etth1-{horizon}": float(np.mean(errors[horizon])) / PAPER[horizon] for horizon in PAPER}
+            print(f"{horizon} hours, seed {seed}: {errors[horizon][-1]:.4f}, paper {paper}", flush=True)
+    shares = {f"B01@etth1-{horizon}": float(np.mean(errors[horizon])) / paper for horizon, paper in PAPER.items()}
     print(shares)
     if asked.measured:
         record(asked.measured, shares, "python -m training.etth1 --data $FOREWATT_SHARED/data/ett_h1/ETTh1.csv")

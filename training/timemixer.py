@@ -6,6 +6,7 @@ coarse, trends from coarse to fine. What comes out feeds a forecast, or our earl
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,7 +66,8 @@ class Embedding(nn.Module):
         embedded: Tensor = self.value(torch.cat([series[..., -1:], series, series[..., :1]], dim=2))
         if self.clock is not None and clock is not None:
             embedded = embedded + self.clock(clock)
-        return torch.as_tensor(self.dropout(embedded))
+        dropped: Tensor = self.dropout(embedded)
+        return dropped
 
 
 class Across(nn.Linear):
@@ -82,7 +84,7 @@ class Ladder(nn.Module):
         super().__init__()
         self.steps = nn.ModuleList(
             nn.Sequential(nn.Linear(source, target), nn.GELU(), nn.Linear(target, target))
-            for source, target in zip(lengths[:-1], lengths[1:], strict=True)
+            for source, target in itertools.pairwise(lengths)
         )
 
     def forward(self, scales: list[Tensor]) -> list[Tensor]:
@@ -99,9 +101,7 @@ class PastDecomposableMixing(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.seasons, self.trends = Ladder(shape.lengths), Ladder(shape.lengths[::-1])
-        self.feed_forward = nn.Sequential(
-            Across(shape.width, shape.inner), nn.GELU(), Across(shape.inner, shape.width)
-        )
+        self.feed_forward = nn.Sequential(Across(shape.width, shape.inner), nn.GELU(), Across(shape.inner, shape.width))
 
     def forward(self, scales: list[Tensor], averages: list[Tensor]) -> list[Tensor]:
         """Of [N, width, T] each and [T, T] each, fine to coarse."""
@@ -160,7 +160,8 @@ class Forecaster(nn.Module):
         mixed = self.mixer(levelled, beside)
         ahead = torch.stack([predict(scale) for predict, scale in zip(self.predictors, mixed, strict=True)]).sum(0)
         said = self.value(ahead).unflatten(0, (-1, series.shape[2])).squeeze(2)
-        return torch.as_tensor((said - self.offset[0]) / self.gain[0] * spread[0] + level[0]).transpose(1, 2)
+        forecast: Tensor = (said - self.offset[0]) / self.gain[0] * spread[0] + level[0]
+        return forecast.transpose(1, 2)
 
 
 class EarlyWarning(nn.Module):
@@ -174,14 +175,14 @@ class EarlyWarning(nn.Module):
             nn.Linear(3 * shape.width * (shape.coarser + 1), 2 * shape.inner), nn.GELU(), nn.Dropout(shape.dropout)
         )
         self.hazard = nn.Linear(2 * shape.inner, horizons)
-        self.type = nn.Linear(2 * shape.inner, types)
+        self.kind = nn.Linear(2 * shape.inner, types)
         self.severity = nn.Linear(2 * shape.inner, 1)
 
     def forward(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """[N, T, C] to log-odds [N, horizons] that never fall with the horizon, of the types [N, types], severity [N]."""
+        """[N, T, C] to log-odds [N, horizons] that never fall with the horizon, of types [N, K], severity [N]."""
         mixed = self.mixer(scales_of(window.transpose(1, 2), self.coarser))
         pooled = [torch.cat([scale.mean(2), scale.amax(2), scale[..., -1]], dim=1) for scale in mixed]
         joint = self.joint(torch.cat(pooled, dim=1))
         first, *later = self.hazard(joint).split(1, dim=1)
         rises = torch.cat([first, *(functional.softplus(rise) for rise in later)], dim=1)
-        return rises.cumsum(1), self.type(joint), torch.sigmoid(self.severity(joint)).squeeze(1)
+        return rises.cumsum(1), self.kind(joint), torch.sigmoid(self.severity(joint)).squeeze(1)
