@@ -70,7 +70,7 @@ def alerts(said: Verdicts, policy: Policy) -> list[Alert]:
     watched = said.at - said.at[0] >= policy.hold
     found: list[Alert] = []
     begun: int | None = None
-    for place in np.flatnonzero((above | below) & watched):
+    for place in np.flatnonzero((above | below) & watched).tolist():
         if begun is None and above[place]:
             begun = place
         elif begun is not None and below[place]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.optim.lr_scheduler import OneCycleLR
@@ -25,54 +23,35 @@ PAPER = {96: 0.375, 192: 0.429}  # mean squared error by hours ahead
 SEEDS = [1, 2, 3]
 TRAIN, VALIDATION, TEST = 8640, 2880, 2880  # hours
 SEQUENCE, BATCH, EPOCHS, RATE = 96, 128, 10, 0.01
-CLOCK = 4
 
 
-@dataclass(frozen=True)
-class Hours:
-    """ETTh1 scaled by the training hours: ``values`` float32 [T, 7], ``clock`` float32 [T, 4]."""
-
-    values: NDArray[np.float32]
-    clock: NDArray[np.float32]
-
-    @classmethod
-    def open(cls, path: Path) -> Hours:
-        """Raises ``DataError`` where the file is not there."""
-        if not path.is_file():
-            raise DataError(f"{path.name} is not there. Give the folder that holds ETTh1.csv with --data.")
-        table = pd.read_csv(path, parse_dates=["date"]).set_index("date").iloc[: TRAIN + VALIDATION + TEST]
-        known = table.iloc[:TRAIN]
-        return cls(((table - known.mean()) / known.std(ddof=0)).to_numpy(np.float32), clock_of(table.index))
+def open_hours(path: Path) -> Tensor:
+    """ETTh1's twenty months [T, 7], scaled by the training hours. Raises ``DataError`` where the file is not there."""
+    if not path.is_file():
+        raise DataError(f"{path.name} is not there. Give the file ETTh1.csv with --data.")
+    table = pd.read_csv(path, index_col="date").iloc[: TRAIN + VALIDATION + TEST]
+    known = table.iloc[:TRAIN]
+    return torch.from_numpy(((table - known.mean()) / known.std(ddof=0)).to_numpy(np.float32))
 
 
-class Windows(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class Windows(Dataset[tuple[Tensor, Tensor]]):
     """Every window whose forecast lies in hours ``first`` to ``last``; what it sees may begin before."""
 
-    def __init__(self, hours: Hours, horizon: int, first: int, last: int) -> None:
-        start = max(first - SEQUENCE, 0)
-        self.values = torch.from_numpy(hours.values[start:last])
-        self.clock = torch.from_numpy(hours.clock[start:last])
-        self.horizon = horizon
+    def __init__(self, hours: Tensor, horizon: int, first: int, last: int) -> None:
+        self.values, self.horizon = hours[max(first - SEQUENCE, 0) : last], horizon
 
     def __len__(self) -> int:
         return len(self.values) - SEQUENCE - self.horizon + 1
 
-    def __getitem__(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
         now = place + SEQUENCE
-        return self.values[place:now], self.clock[place:now], self.values[now : now + self.horizon]
+        return self.values[place:now], self.values[now : now + self.horizon]
 
 
-def clock_of(stamps: pd.Index) -> NDArray[np.float32]:
-    """Hour, weekday, day of month and day of year, each from -0.5 to 0.5."""
-    at = pd.DatetimeIndex(stamps)
-    parts = [at.hour / 23, at.day_of_week / 6, (at.day - 1) / 30, (at.day_of_year - 1) / 365]
-    return np.stack(parts, axis=1).astype(np.float32) - np.float32(0.5)
-
-
-def fit(hours: Hours, horizon: int, seed: int, epochs: int = EPOCHS) -> float:
+def fit(hours: Tensor, horizon: int, seed: int, epochs: int = EPOCHS) -> float:
     """Train on the first twelve months, keep the epoch that was best on the next four, return the last four's error."""
     torch.manual_seed(seed)
-    network = Forecaster(hours.values.shape[1], horizon, Shape(length=SEQUENCE), CLOCK)
+    network = Forecaster(hours.shape[1], horizon, Shape(length=SEQUENCE))
     end = TRAIN + VALIDATION
     train = _batches(Windows(hours, horizon, 0, TRAIN), shuffle=True)
     validation = _batches(Windows(hours, horizon, TRAIN, end))
@@ -81,11 +60,11 @@ def fit(hours: Hours, horizon: int, seed: int, epochs: int = EPOCHS) -> float:
     best, kept = np.inf, copy.deepcopy(network.state_dict())
     for epoch in range(epochs):
         network.train()
-        for series, clock, ahead in tqdm(
+        for series, ahead in tqdm(
             train, desc=f"{horizon} h, seed {seed}, epoch {epoch + 1}", mininterval=10, disable=None
         ):
             optimizer.zero_grad()
-            torch.autograd.backward(mse_loss(network(series, clock), ahead))
+            torch.autograd.backward(mse_loss(network(series), ahead))
             optimizer.step()
             schedule.step()
         error = squared_error(network, validation)
@@ -96,14 +75,14 @@ def fit(hours: Hours, horizon: int, seed: int, epochs: int = EPOCHS) -> float:
     return squared_error(network, _batches(Windows(hours, horizon, end, end + TEST)))
 
 
-def squared_error(network: Forecaster, batches: DataLoader[tuple[Tensor, Tensor, Tensor]]) -> float:
+def squared_error(network: Forecaster, batches: DataLoader[tuple[Tensor, Tensor]]) -> float:
     """The mean over whole batches; the paper's loader drops the last one, so ours does."""
     network.eval()
     with torch.inference_mode():
-        return float(np.mean([float(mse_loss(network(seen, clock), ahead)) for seen, clock, ahead in batches]))
+        return float(np.mean([float(mse_loss(network(seen), ahead)) for seen, ahead in batches]))
 
 
-def _batches(windows: Windows, *, shuffle: bool = False) -> DataLoader[tuple[Tensor, Tensor, Tensor]]:
+def _batches(windows: Windows, *, shuffle: bool = False) -> DataLoader[tuple[Tensor, Tensor]]:
     return DataLoader(windows, BATCH, shuffle=shuffle, drop_last=True)
 
 
@@ -114,7 +93,7 @@ def main() -> None:
     parser.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    hours, errors = Hours.open(asked.data), {horizon: list[float]() for horizon in PAPER}
+    hours, errors = open_hours(asked.data), {horizon: list[float]() for horizon in PAPER}
     for seed in SEEDS:
         for horizon, paper in PAPER.items():
             errors[horizon].append(fit(hours, horizon, seed))

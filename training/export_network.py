@@ -35,6 +35,8 @@ def network_to_onnx(network: EarlyWarning, length: int, channels: int) -> bytes:
             external_data=False,
             verbose=False,
         )
+    if program is None:
+        raise RuntimeError("The exporter gave no graph.")
     graph = _without_traces(program.model_proto)
     if len(graph) > MOST_BYTES:
         raise ValueError(f"The network has {len(graph)} bytes, at most {MOST_BYTES} are released. Make it narrower.")

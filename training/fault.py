@@ -83,7 +83,7 @@ class Drawer:
         self.rng = np.random.default_rng(recipe.seed)
         asked = [unit.moments(recipe.every_hours * HOUR) for unit in fleet]
         self.unit = np.repeat(np.arange(len(fleet)), [len(at) for at in asked])
-        self.at = np.concatenate([at.to_numpy() for at in asked])
+        self.at = [moment for at in asked for moment in at]
         self.labels = Labels.joined([unit.labels(at, types) for unit, at in zip(fleet, asked, strict=True)])
         self.columns = [CHANNELS.index(name) for name in recipe.channels]
         sorts = np.where(self.labels.severity > 0, self.labels.kind, 0)
@@ -96,13 +96,11 @@ class Drawer:
         rows = self.rng.choice(len(self.at), self.recipe.draws, p=self.chance)
         for first in range(0, len(rows), self.recipe.batch):
             chosen = rows[first : first + self.recipe.batch]
-            stacked = np.stack(
-                [self.fleet[u].prepared.window(pd.Timestamp(t, tz="UTC")) for u, t in self._each(chosen)]
-            )
+            stacked = np.stack([self.fleet[u].prepared.window(at) for u, at in self._each(chosen)])
             yield torch.from_numpy(self._deafened(stacked[..., self.columns])), self.labels[chosen]
 
-    def _each(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, np.datetime64]]:
-        return zip(self.unit[rows], self.at[rows], strict=True)
+    def _each(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, pd.Timestamp]]:
+        return ((int(self.unit[row]), self.at[row]) for row in rows)
 
     def _deafened(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Some windows lose a few channels, as they would with a point that was never sent."""

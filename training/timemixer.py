@@ -41,7 +41,7 @@ def scales_of(series: Tensor, coarser: int) -> list[Tensor]:
     """[N, C, T] and its averages over 2, 4, 8 … points."""
     scales = [series]
     for _ in range(coarser):
-        scales.append(scales[-1].unflatten(2, (-1, WINDOW)).mean(3))
+        scales.append((scales[-1][..., ::WINDOW] + scales[-1][..., 1::WINDOW]) / WINDOW)
     return scales
 
 
@@ -53,21 +53,18 @@ def averaging(length: int, moving_average: int) -> Tensor:
 
 
 class Embedding(nn.Module):
-    """Each point with its two neighbours, the series taken as a circle, and what the clock says: [N, width, T]."""
+    """Each point with its two neighbours, the series taken as a circle: [N, width, T]."""
 
-    def __init__(self, channels: int, clock: int, shape: Shape) -> None:
+    def __init__(self, channels: int, shape: Shape) -> None:
         super().__init__()
         self.value = nn.Conv1d(channels, shape.width, 3, bias=False)
         nn.init.kaiming_normal_(self.value.weight, mode="fan_in", nonlinearity="leaky_relu")
-        self.clock = nn.Conv1d(clock, shape.width, 1, bias=False) if clock else None
         self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, series: Tensor, clock: Tensor | None = None) -> Tensor:
-        embedded: Tensor = self.value(torch.cat([series[..., -1:], series, series[..., :1]], dim=2))
-        if self.clock is not None and clock is not None:
-            embedded = embedded + self.clock(clock)
-        dropped: Tensor = self.dropout(embedded)
-        return dropped
+    def forward(self, series: Tensor) -> Tensor:
+        circle = torch.cat([series[..., -1:], series, series[..., :1]], dim=2)
+        embedded: Tensor = self.dropout(self.value(circle))
+        return embedded
 
 
 class Across(nn.Linear):
@@ -117,18 +114,15 @@ class PastDecomposableMixing(nn.Module):
 class TimeMixer(nn.Module):
     """Scales [N, channels, T] to the same scales [N, width, T], mixed."""
 
-    def __init__(self, channels: int, shape: Shape, clock: int = 0) -> None:
+    def __init__(self, channels: int, shape: Shape) -> None:
         super().__init__()
-        self.embedding = Embedding(channels, clock, shape)
+        self.embedding = Embedding(channels, shape)
         self.blocks = nn.ModuleList(PastDecomposableMixing(shape) for _ in range(shape.blocks))
         for k, length in enumerate(shape.lengths):
             self.register_buffer(f"average_{k}", averaging(length, shape.moving_average), persistent=False)
 
-    def forward(self, scales: list[Tensor], clock: Tensor | None = None) -> list[Tensor]:
-        mixed = [
-            self.embedding(scale, None if clock is None else clock[..., :: clock.shape[2] // scale.shape[2]])
-            for scale in scales
-        ]
+    def forward(self, scales: list[Tensor]) -> list[Tensor]:
+        mixed = [self.embedding(scale) for scale in scales]
         averages = [self.get_buffer(f"average_{k}") for k in range(len(mixed))]
         for block in self.blocks:
             mixed = block(mixed, averages)
@@ -136,19 +130,22 @@ class TimeMixer(nn.Module):
 
 
 class Forecaster(nn.Module):
-    """The paper's forecast: each variable on its own, levelled by its window; every scale predicts, the sum counts."""
+    """The paper's forecast: each variable on its own, levelled by its window; every scale predicts, the sum counts.
 
-    def __init__(self, variables: int, horizon: int, shape: Shape, clock: int = 0) -> None:
+    It knows no clock. The authors' code pairs each series with the hours of some other window, so theirs told nothing.
+    """
+
+    def __init__(self, variables: int, horizon: int, shape: Shape) -> None:
         super().__init__()
         self.coarser = shape.coarser
         self.gain = nn.Parameter(torch.ones(shape.coarser + 1, variables, 1))
         self.offset = nn.Parameter(torch.zeros(shape.coarser + 1, variables, 1))
-        self.mixer = TimeMixer(1, shape, clock)
+        self.mixer = TimeMixer(1, shape)
         self.predictors = nn.ModuleList(nn.Linear(length, horizon) for length in shape.lengths)
         self.value = Across(shape.width, 1)
 
-    def forward(self, series: Tensor, clock: Tensor | None = None) -> Tensor:
-        """[N, T, V] and its clock features [N, T, K] to the following [N, horizon, V]."""
+    def forward(self, series: Tensor) -> Tensor:
+        """[N, T, V] to the following [N, horizon, V]."""
         scales = scales_of(series.transpose(1, 2), self.coarser)
         level = [scale.mean(2, keepdim=True) for scale in scales]
         spread = [(scale.var(2, keepdim=True, correction=0) + 1e-5).sqrt() for scale in scales]
@@ -156,8 +153,7 @@ class Forecaster(nn.Module):
             ((scale - level[k]) / spread[k] * self.gain[k] + self.offset[k]).flatten(0, 1).unsqueeze(1)
             for k, scale in enumerate(scales)
         ]
-        beside = None if clock is None else clock.transpose(1, 2).repeat_interleave(series.shape[2], 0)
-        mixed = self.mixer(levelled, beside)
+        mixed = self.mixer(levelled)
         ahead = torch.stack([predict(scale) for predict, scale in zip(self.predictors, mixed, strict=True)]).sum(0)
         said = self.value(ahead).unflatten(0, (-1, series.shape[2])).squeeze(2)
         forecast: Tensor = (said - self.offset[0]) / self.gain[0] * spread[0] + level[0]

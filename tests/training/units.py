@@ -12,7 +12,7 @@ DAYS = 120
 
 
 def readings(rng: np.random.Generator, episodes: pd.DataFrame, days: int = DAYS) -> pd.DataFrame:
-    """Points of a unit that mixes, cools and blows; its filter clogs and its mixed air's sensor drifts by ``episodes``."""
+    """Points of a unit that mixes, cools and blows; filter and mixed air's sensor go wrong by ``episodes``."""
     at = pd.date_range(YEAR, periods=days * 96, freq="15min", unit="ns") + pd.Timedelta(minutes=15)
     hour, day = at.hour + at.minute / 60, np.asarray((at - YEAR) / pd.Timedelta(days=1), float)
     running = ((hour >= 7) & (hour < 19)).astype(float)
@@ -56,7 +56,7 @@ def grown(episodes: pd.DataFrame, code: str, at: pd.DatetimeIndex) -> np.ndarray
 
 
 def campaign(folder: Path, units: dict[str, int], days: int = DAYS) -> Path:
-    """A folder as the laboratory writes it: in each split one unit without a fault, the others with one of each kind."""
+    """A folder as the laboratory writes it: in each split one healthy unit, the others with one fault of each kind."""
     folder.mkdir()
     tables, rng = [], np.random.default_rng(3)
     for split, count in units.items():
@@ -75,7 +75,7 @@ def episodes_of(name: str, split: str, number: int, days: int, rng: np.random.Ge
     rows = [{**about, **nothing, "fault": "none", "kind": "none"}]
     if number:
         rows, begin = [], 30
-        for code in (("F-FILTER", "F-SEN-DRIFT") if number % 2 else ("F-SEN-DRIFT", "F-FILTER")):
+        for code in ("F-FILTER", "F-SEN-DRIFT") if number % 2 else ("F-SEN-DRIFT", "F-FILTER"):
             onset = YEAR + pd.Timedelta(days=begin + int(rng.integers(4)), hours=10)
             limit = onset + pd.Timedelta(days=20)
             rows.append({**about, "fault": code, "kind": "slow", "onset": onset, "functional_limit": limit,
