@@ -12,7 +12,6 @@ HORIZONS = (1, 6, 24, 72, 168, 336)  # hours
 STEP = timedelta(minutes=15)
 WINDOW = timedelta(hours=72)
 MAX_SPAN = timedelta(hours=96)  # a little more than a window: what is older is left out
-MAX_READINGS = 96 * 60 + 1  # a point's, one a minute
 LEAST_QUARTERS = 96  # of the window's 288; fewer and nothing is told
 MAX_DEAD = 2  # required points that may be silent
 MAX_HEALTHY_DAYS = 62
@@ -117,7 +116,7 @@ class Readings(Strict):
     """A unit's points on one axis of ascending times, one a minute to one a quarter-hour; averaged by quarter-hour."""
 
     unit_id: UnitId
-    times: Annotated[list[Moment], Field(min_length=2)]
+    times: Annotated[list[Moment], Field(min_length=2, max_length=MAX_HEALTHY_DAYS * 1440 + 1)]
     points: Points
 
     @model_validator(mode="after")
@@ -289,7 +288,7 @@ class Answer(Strict):
     """What is likely to go wrong with the unit, when, how that is known, and what to do.
 
     ``level`` is 0 for nothing, 1 notice, 2 warning, 3 urgent, 4 critical. ``predicted_time`` is when a loss of function
-    becomes more likely than not, none where that is beyond two weeks. ``reference`` is to be kept for the next question.
+    becomes more likely than not, none where that is beyond two weeks. Keep ``reference`` for the next question.
     """
 
     unit_id: UnitId

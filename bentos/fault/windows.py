@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bentos.fault.laws import CLOSED, LAWS, error, fit, residual
+from bentos.fault.laws import CLOSED, LAWS, fit, residual
 from bentos.fault.points import NAMES, POINTS
 from bentos.fault.reference import DAILY, HISTORY_DAYS, HOURS, FittedLaw, Reference, fitted_laws
 
@@ -32,7 +32,6 @@ FLAT = 8  # quarter-hours in which a sound temperature sensor moves
 HEALTHY_DAYS = 14
 LEAST_OF_DAY = 4  # quarter-hours from which a median is taken
 APART = 5.0  # K between outdoor and return air from which their mixture tells its share (APAR: 5.6 K)
-SHARE_NOISE = 0.05
 RESIDUAL_SPREAD = 4.0  # deviations that become one on a channel
 
 SENSORS = ["outdoor_air_temperature", "return_air_temperature", "mixed_air_temperature", "supply_air_temperature"]
@@ -126,7 +125,7 @@ def daily(readings: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
     The same from a year as from three days around it: a day needs ``WARM`` quarter-hours before it.
     """
     quarters = held(quarter_hours(readings))
-    return _days(quarters, residuals(quarters, reference), reference)
+    return _days(quarters, residuals(quarters, reference))
 
 
 def prepare(readings: pd.DataFrame, reference: Reference | None) -> Prepared:
@@ -134,7 +133,7 @@ def prepare(readings: pd.DataFrame, reference: Reference | None) -> Prepared:
     raw = quarter_hours(readings)
     quarters = held(raw)
     moved = residuals(quarters, reference)
-    days = _days(quarters, moved, reference)
+    days = _days(quarters, moved)
     if reference is not None:
         days = days.combine_first(reference.days())
     gapless = days[[*DAILY, HOURS]].asfreq("D")
@@ -196,13 +195,15 @@ def _quarterly(raw: pd.DataFrame, quarters: pd.DataFrame, moved: pd.DataFrame) -
     return np.hstack(columns).astype(np.float32)
 
 
-def _conditions(quarters: pd.DataFrame, moved: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
-    """Columns ``DAILY``: each residual in the quarter-hours that tell something of its part."""
+def conditions(quarters: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
+    """Columns ``DAILY``: each residual in the quarter-hours that tell something of its part.
+
+    ``outdoor_share`` is positive where more outdoor air is mixed in than the damper should let in, in any weather.
+    """
     damper, cooling = quarters["outdoor_damper_position"], quarters["cooling_valve_position"]
     heating = quarters["heating_valve_position"]
     drive = quarters["outdoor_air_temperature"] - quarters["return_air_temperature"]
-    beyond = pd.Series(error(LAWS["mixing"], fitted_laws(reference)["mixing"], quarters), quarters.index)
-    share = (beyond / drive.where(drive.abs() >= APART) / SHARE_NOISE).where(moved["mixing"].notna()).clip(-20, 20)
+    share = moved["mixing"] * np.sign(drive.where(drive.abs() >= APART))
     idle = (cooling <= CLOSED) & (heating <= CLOSED)
     split = {
         "mixing_low_damper": moved["mixing"].where(damper < 40),
@@ -215,10 +216,10 @@ def _conditions(quarters: pd.DataFrame, moved: pd.DataFrame, reference: Referenc
     return pd.DataFrame({name: split.get(name, moved.get(name)) for name in DAILY})
 
 
-def _days(quarters: pd.DataFrame, moved: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
+def _days(quarters: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
     used = quarters["occupied"].fillna(1) > 0.5
     stamps = pd.DatetimeIndex(quarters.index)
-    by_day = _conditions(quarters, moved, reference).where(used).groupby(stamps.floor("D"))
+    by_day = conditions(quarters, moved).where(used).groupby(stamps.floor("D"))
     days = by_day.median().where(by_day.count() >= LEAST_OF_DAY).round(2)
     days[HOURS] = (settled(quarters) & used).groupby(stamps.floor("D")).sum() / 4
     begun = pd.DatetimeIndex(days.index)
