@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from bentos.fault.laws import LAWS, error
 from bentos.fault.reference import Reference, fitted_laws
 from bentos.fault.schema import FaultCode
-from bentos.fault.windows import conditions, held, quarter_hours, residuals
+from bentos.fault.windows import Judged, conditions
 
 BEYOND = 4.0  # expected deviations from which the median of a state no longer balances
 LEAST = 8  # quarter-hours of a state from which its median is taken
@@ -36,31 +35,26 @@ class Balance:
         return [state for state, median in self.medians.items() if abs(median) >= BEYOND]
 
 
-def balance(readings: pd.DataFrame, reference: Reference | None) -> Balance:
-    """Of a window's readings [R, points], as ``windows.quarter_hours`` takes them."""
-    quarters = held(quarter_hours(readings))
-    moved = residuals(quarters, reference)
-    told = conditions(quarters, moved)[STATES]
-    counted = told.count()
-    seen = told.loc[:, counted >= LEAST].median().round(2)
-    medians = {str(state): float(median) for state, median in seen.items()}
-    hours = {state: float(counted[state]) / 4 for state in medians}
-    fault, text = _explained(medians, _follows_weather(quarters, moved["mixing"].notna(), reference))
+def balance(seen: Judged, reference: Reference | None) -> Balance:
+    """Of a window; ``seen`` against the same reference."""
+    told = {state: values[np.isfinite(values)] for state, values in conditions(seen).items() if state in STATES}
+    medians = {state: round(float(np.median(values)), 2) for state, values in told.items() if len(values) >= LEAST}
+    hours = {state: len(told[state]) / 4 for state in medians}
+    fault, text = _explained(medians, _follows_weather(seen, reference))
     return Balance(medians, hours, fault, text)
 
 
-def _follows_weather(quarters: pd.DataFrame, judged: pd.Series, reference: Reference | None) -> bool:
+def _follows_weather(seen: Judged, reference: Reference | None) -> bool:
     """Whether what mixed air has beyond its law grows with the outdoor air's distance: then the share is wrong.
 
     A sensor's error would not; it leaves the smaller rest where a constant is taken off.
     """
-    beyond = error(LAWS["mixing"], fitted_laws(reference)["mixing"], quarters)[judged.to_numpy()]
-    drive = (quarters["outdoor_air_temperature"] - quarters["return_air_temperature"]).to_numpy(float)[
-        judged.to_numpy()
-    ]
+    told = np.isfinite(seen.moved["mixing"])
+    beyond = error(LAWS["mixing"], fitted_laws(reference)["mixing"], seen.quarters)[told]
+    drive = (seen.quarters["outdoor_air_temperature"] - seen.quarters["return_air_temperature"])[told]
     if not len(beyond):
         return False
-    rest = beyond - drive * (beyond @ drive) / max(drive @ drive, 1e-9)
+    rest = beyond - drive * float(beyond @ drive) / max(float(drive @ drive), 1e-9)
     return bool(rest @ rest < np.square(beyond - beyond.mean()).sum())
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from bentos.fault.laws import LAWS, error
+from bentos.fault.laws import LAWS, Quarters, error
 from bentos.fault.points import NAMES, POINTS, REQUIRED, TEMPERATURES
 from bentos.fault.reference import Reference, fitted_laws
-from bentos.fault.windows import SENSORS, held, quarter_hours, settled
+from bentos.fault.windows import Floats, Judged, Truth, flat, held, settled
 
 FLAT_HOURS = 6  # of running in which a sound temperature sensor moves
 SPIKE = 8.0  # K away from the quarter-hours before and after, which agree: no air does that
@@ -18,45 +19,52 @@ STALE_HOURS = 2  # without a reading until now
 
 @dataclass(frozen=True)
 class Operation:
-    """``quarters``: believed readings, short gaps bridged; ``settled``: proven on since half an hour.
+    """By quarter-hour [T]: believed readings, short gaps bridged; ``settled``: proven on since half an hour.
 
-    ``errors`` has a column a law, in the target's own unit, against the unit's reference or any unit's prior.
+    ``errors`` by law are in the target's own unit, against the unit's reference or any unit's prior.
     ``flat`` and ``silent`` are true where a sensor stood still or said nothing until now. ``defects`` says by point
     what was wrong, ``known`` the share of quarter-hours that were left.
     """
 
-    quarters: pd.DataFrame
-    settled: pd.Series
-    errors: pd.DataFrame
+    stamps: pd.DatetimeIndex
+    quarters: Quarters
+    settled: Truth
+    errors: dict[str, Floats]
     has_reference: bool
-    flat: pd.Series
-    silent: pd.Series
+    flat: Truth
+    silent: Truth
     defects: dict[str, list[str]]
     known: dict[str, float]
 
-    def have(self, *points: str) -> pd.Series:
+    def have(self, *points: str) -> Truth:
         """True in the quarter-hours in which all of ``points`` are known."""
-        return self.quarters[list(points)].notna().all(axis=1)
+        known = np.ones(len(self.stamps), bool)
+        for name in points:
+            known &= np.isfinite(self.quarters[name])
+        return known
 
 
-def observe(readings: pd.DataFrame, reference: Reference | None) -> Operation:
-    """From readings [R, points] of a window, as ``windows.quarter_hours`` takes them."""
-    raw = quarter_hours(readings)
-    flat, spikes, silent = _flat(raw), _spikes(raw), _stale(raw)
-    sound = raw.mask(flat.reindex(columns=raw.columns, fill_value=False))
-    believed = sound.mask(spikes.reindex(columns=raw.columns, fill_value=False))
+def observe(readings: pd.DataFrame, seen: Judged, reference: Reference | None) -> Operation:
+    """Readings [R, points] of a window, and the same as ``windows.judged`` saw them."""
+    raw = seen.raw
+    still, spikes, silent = _flat(seen), _spikes(raw), _stale(raw)
+    believed = raw.copy()
+    for doubted in (still, spikes):
+        for name in doubted.columns[doubted.any()]:
+            believed.loc[doubted[name], name] = np.nan
     quarters, laws = held(believed), fitted_laws(reference)
     return Operation(
+        stamps=seen.stamps,
         quarters=quarters,
         settled=settled(quarters),
-        errors=pd.DataFrame({name: error(law, laws[name], quarters) for name, law in LAWS.items()}, raw.index),
+        errors={name: error(law, laws[name], quarters) for name, law in LAWS.items()},
         has_reference=reference is not None,
-        flat=flat.any(axis=1),
-        silent=silent.any(axis=1),
+        flat=still.any(axis=1).to_numpy(bool),
+        silent=silent.any(axis=1).to_numpy(bool),
         defects=_named(
             {
                 "out of range": _out_of_range(readings),
-                f"not moved for {FLAT_HOURS} hours of running": flat,
+                f"not moved for {FLAT_HOURS} hours of running": still,
                 "spikes": spikes,
                 f"silent for the last {STALE_HOURS} hours": silent,
             }
@@ -75,13 +83,11 @@ def _out_of_range(readings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, index=readings.index) & readings.notna()
 
 
-def _flat(raw: pd.DataFrame) -> pd.DataFrame:
-    """While the fan runs air temperatures move by more than a sensor's resolution."""
-    running = held(raw)["supply_fan_status"] > 0.95
+def _flat(seen: Judged) -> pd.DataFrame:
+    """While the fan runs air temperatures move by more than a sensor's resolution. All of a stretch is doubted."""
     steps = FLAT_HOURS * 4
-    seen = raw[SENSORS].where(running).rolling(steps, min_periods=steps // 2)
-    still = (seen.max() - seen.min()).eq(0) & running.rolling(steps).sum().eq(steps).to_numpy()[:, None]
-    # all of the stretch is doubted, not only its end
+    running = pd.Series(seen.quarters["supply_fan_status"] > 0.95, seen.stamps)
+    still = flat(seen.raw, steps).mul(running.rolling(steps).sum() == steps, axis=0).astype(float)
     return still[::-1].rolling(steps, min_periods=1).max()[::-1].eq(1)
 
 

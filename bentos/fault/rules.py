@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bentos.fault.laws import CLOSED
+from bentos.fault.laws import CLOSED, MOVED
 from bentos.fault.operation import Operation
 from bentos.fault.schema import FaultCode
-from bentos.fault.windows import STEP
+from bentos.fault.windows import STEP, Floats, Truth
 
 # Tolerances. G36: its default; the others say why.
 SENSOR = 1.0  # K, of one air temperature (G36: 1 K for supply and return air)
@@ -54,8 +54,8 @@ class Rule:
     faults: tuple[FaultCode, ...]
     needs: tuple[str, ...]
     text: str
-    when: Callable[[Operation], pd.Series]
-    fires: Callable[[Operation], pd.Series]
+    when: Callable[[Operation], Truth]
+    fires: Callable[[Operation], Truth]
     hours: float = 1.0
     recent: float = 12.0
     needs_reference: bool = False
@@ -86,10 +86,10 @@ def judge(operation: Operation) -> tuple[list[Fired], list[str]]:
         if hours < rule.hours:
             continue
         judged.append(rule.code)
-        holds = (when & rule.fires(operation))[when]
-        recent = holds.iloc[-int(4 * rule.recent) :]
+        holds = rule.fires(operation)[when]
+        recent = holds[-int(4 * rule.recent) :]
         if recent.sum() >= 4 * rule.hours and recent.mean() >= LEAST_SHARE:
-            stamps = holds.index[holds.to_numpy()]
+            stamps = operation.stamps[when][holds]
             fired.append(Fired(rule, float(holds.sum()) / 4, hours, stamps[0], stamps[-1] + STEP))
     return sorted(fired, key=lambda found: -found.hours), judged
 
@@ -104,69 +104,69 @@ def suspects(fired: Sequence[Fired]) -> dict[FaultCode, float]:
     return {fault: weight / total for fault, weight in sorted(weights.items(), key=lambda item: -item[1])}
 
 
-def _judgeable(rule: Rule, operation: Operation) -> pd.Series:
-    when = rule.when(operation) & operation.have(*rule.needs)
+def _judgeable(rule: Rule, operation: Operation) -> Truth:
+    when: Truth = rule.when(operation) & operation.have(*rule.needs)
     if rule.needs_settled:
         when &= operation.settled
     return when & (operation.has_reference or not rule.needs_reference)
 
 
-def _always(o: Operation) -> pd.Series:
-    return pd.Series(True, o.quarters.index)
+def _always(o: Operation) -> Truth:
+    return np.ones(len(o.stamps), bool)
 
 
-def _idle(o: Operation) -> pd.Series:
+def _idle(o: Operation) -> Truth:
     return (o.quarters["cooling_valve_position"] <= CLOSED) & (o.quarters["heating_valve_position"] <= CLOSED)
 
 
-def _apart(o: Operation) -> pd.Series:
-    return (o.quarters["outdoor_air_temperature"] - o.quarters["return_air_temperature"]).abs() >= APART
+def _apart(o: Operation) -> Truth:
+    return np.abs(o.quarters["outdoor_air_temperature"] - o.quarters["return_air_temperature"]) >= APART
 
 
-def _rise(o: Operation) -> pd.Series:
+def _rise(o: Operation) -> Floats:
     return o.quarters["supply_air_temperature"] - o.quarters["mixed_air_temperature"]
 
 
-def _over_setpoint(o: Operation) -> pd.Series:
+def _over_setpoint(o: Operation) -> Floats:
     return o.quarters["supply_air_temperature"] - o.quarters["supply_air_temperature_setpoint"]
 
 
-def _share_error(o: Operation) -> pd.Series:
+def _drive(o: Operation) -> Floats:
+    """Outdoor less return air; NaN where they are nearly alike."""
     drive = o.quarters["outdoor_air_temperature"] - o.quarters["return_air_temperature"]
-    return o.errors["mixing"] / drive
+    return np.where(np.abs(drive) >= APART, drive, np.nan)
 
 
-def _outdoor_share(o: Operation) -> pd.Series:
-    r = o.quarters
-    return (r["mixed_air_temperature"] - r["return_air_temperature"]) / (
-        r["outdoor_air_temperature"] - r["return_air_temperature"]
-    )
+def _outdoor_share(o: Operation) -> Floats:
+    return (o.quarters["mixed_air_temperature"] - o.quarters["return_air_temperature"]) / _drive(o)
 
 
-def _below(name: str, limit: float) -> Callable[[Operation], pd.Series]:
+def _below(name: str, limit: float) -> Callable[[Operation], Truth]:
     return lambda o: o.quarters[name] <= limit
 
 
-def _above(name: str, limit: float) -> Callable[[Operation], pd.Series]:
+def _above(name: str, limit: float) -> Callable[[Operation], Truth]:
     return lambda o: o.quarters[name] >= limit
 
 
-def _swings(o: Operation) -> pd.Series:
+def _swings(o: Operation) -> Truth:
     """True where a valve or the damper went to and fro four times running, each time by more than ``SWING``."""
-    found = pd.Series(False, o.quarters.index)
-    for name in ("cooling_valve_position", "heating_valve_position", "outdoor_damper_position"):
-        move = o.quarters[name].diff()
-        large = move.where(move.abs() >= SWING, 0.0)
-        turned = pd.Series(np.sign(large) * np.sign(large.shift(1)) < 0, move.index).astype(float)
-        found |= turned.rolling(3).sum() >= 3
+    found = np.zeros(len(o.stamps), bool)
+    for name in MOVED:
+        move = np.diff(o.quarters[name], prepend=np.nan)
+        way = np.where(np.abs(move) >= SWING, np.sign(move), 0)
+        turned = way[1:] * way[:-1] < 0
+        found[3:] |= turned[2:] & turned[1:-1] & turned[:-2]
     return found
 
 
-def _long_runs(truth: pd.Series, hours: int) -> pd.Series:
+def _long_runs(truth: Truth, hours: int) -> Truth:
     """True in stretches that last at least so long."""
-    steps = hours * 4
-    ends = truth.astype(float).rolling(steps).sum() >= steps
-    return ends[::-1].astype(float).rolling(steps, min_periods=1).max()[::-1] > 0
+    edges = np.flatnonzero(np.diff(truth, prepend=False, append=False))
+    found = np.zeros(len(truth), bool)
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        found[begin:end] = end - begin >= hours * 4
+    return found
 
 
 AIR = ("outdoor_air_temperature", "return_air_temperature", "mixed_air_temperature")
@@ -177,27 +177,32 @@ DAMPER = (*AIR, "outdoor_damper_position")
 FREE = (*DAMPER[:2], "outdoor_damper_position", "cooling_valve_position")
 
 
-def _free_cooling_wasted(o: Operation) -> pd.Series:
+def _mixed_of(o: Operation) -> tuple[Floats, Floats]:
+    return o.quarters["outdoor_air_temperature"], o.quarters["return_air_temperature"]
+
+
+def _free_cooling_wasted(o: Operation) -> Truth:
     r = o.quarters
-    cool = r["outdoor_air_temperature"] < (r["return_air_temperature"] - FREE_COOLING).clip(upper=HIGH_LIMIT)
+    cool = r["outdoor_air_temperature"] < np.minimum(r["return_air_temperature"] - FREE_COOLING, HIGH_LIMIT)
     return cool & (r["outdoor_damper_position"] < 40)
 
 
-def _hot_air_let_in(o: Operation) -> pd.Series:
+def _hot_air_let_in(o: Operation) -> Truth:
     r = o.quarters
     warm = r["outdoor_air_temperature"] > r["return_air_temperature"] + FREE_COOLING
     return warm & (r["outdoor_damper_position"] > 90)
 
 
-def _filter_high(o: Operation) -> pd.Series:
+def _filter_high(o: Operation) -> Truth:
     """Against the clean filter where it was seen, else against a usual final resistance."""
     if not o.has_reference:
         return o.quarters["filter_pressure_drop"] >= DIRTY_FILTER
-    return o.errors["filter_flow"].fillna(o.errors["filter_speed"]) >= FILTER_RISE
+    by_flow, by_speed = o.errors["filter_flow"], o.errors["filter_speed"]
+    return np.where(np.isnan(by_flow), by_speed, by_flow) >= FILTER_RISE
 
 
-def _share_wrong(o: Operation) -> pd.Series:
-    return _share_error(o).abs() >= (SHARE_KNOWN if o.has_reference else SHARE)
+def _share_wrong(o: Operation) -> Truth:
+    return np.abs(o.errors["mixing"] / _drive(o)) >= (SHARE_KNOWN if o.has_reference else SHARE)
 
 
 RULES = [
@@ -211,14 +216,14 @@ RULES = [
         "FC2", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
         "Mixed air is colder than both the airs it is mixed of.",
         _always,
-        lambda o: o.quarters["mixed_air_temperature"] < o.quarters[list(AIR[:2])].min(axis=1) - MIXED,
+        lambda o: o.quarters["mixed_air_temperature"] < np.minimum(*_mixed_of(o)) - MIXED,
         hours=3,
     ),
     Rule(
         "FC3", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
         "Mixed air is warmer than both the airs it is mixed of.",
         _always,
-        lambda o: o.quarters["mixed_air_temperature"] > o.quarters[list(AIR[:2])].max(axis=1) + MIXED,
+        lambda o: o.quarters["mixed_air_temperature"] > np.maximum(*_mixed_of(o)) + MIXED,
         hours=3,
     ),
     Rule(
@@ -246,7 +251,7 @@ RULES = [
         "FC10", ("F-OAD-STUCK", "F-SEN-BIAS"), DAMPER,
         "The outdoor damper is fully open and mixed air is not outdoor air.",
         lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] >= FULL),
-        lambda o: (o.quarters["mixed_air_temperature"] - o.quarters["outdoor_air_temperature"]).abs() > MIXED,
+        lambda o: np.abs(o.quarters["mixed_air_temperature"] - o.quarters["outdoor_air_temperature"]) > MIXED,
     ),
     Rule(
         "DMP-1", ("F-OAD-LEAK", "F-OAD-STUCK"), DAMPER,
@@ -323,7 +328,7 @@ RULES = [
     Rule(
         "RET-1", ("F-SEN-DRIFT", "F-SEN-BIAS"), ("return_air_temperature", "zone_temperature"),
         "Return air has moved away from the zone it comes from.",
-        _always, lambda o: o.errors["return_zone"].abs() >= ZONE_APART, hours=3, needs_reference=True,
+        _always, lambda o: np.abs(o.errors["return_zone"]) >= ZONE_APART, hours=3, needs_reference=True,
     ),
     Rule(
         "SCHED", ("F-SCHED",), ("supply_fan_status", "occupied"),
