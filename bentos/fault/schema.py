@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, LiteralString, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 HORIZONS = (1, 6, 24, 72, 168, 336)  # hours
@@ -23,13 +32,22 @@ FaultCode = Literal[
 ]  # fmt: skip
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Moment = Annotated[AwareDatetime, Field(strict=True)]
 UnitId = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 def refusal(code: LiteralString, message: LiteralString, **context: object) -> PydanticCustomError:
     """A validation error whose text says what to do; ``code`` is stable for machines."""
     return PydanticCustomError(code, message, context)
+
+
+def _written_as_time(value: object) -> object:
+    """Only RFC 3339: pydantic would also take seconds since 1970."""
+    if isinstance(value, int | float):
+        raise refusal("time_form", "Write a time as text with its offset, as in 2026-05-01T08:00:00+02:00.")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_as_time)]
 
 
 class Strict(BaseModel):
