@@ -179,18 +179,22 @@ class FaultModel:
         return weigh(window, case.at, self.manifest.features, lambda rows: self.predict(rows)[0][:, -1])
 
 
-def reference_answer(body: bytes) -> bytes:
-    """A unit's reference from a healthy period, both JSON. Raises ``Refused``."""
-    try:
-        period = HealthyPeriod.model_validate_json(body)
-    except ValidationError as wrong:
-        raise invalid(wrong) from None
+def reference_for(period: HealthyPeriod) -> ReferenceAnswer:
+    """A unit's reference. Raises ``Refused`` 422 where the period says too little."""
     try:
         reference = reference_of(readings_of(period))
     except ValueError as short:
         raise Refused(422, "period_too_short", str(short)) from None
-    said = ReferenceAnswer(unit_id=period.unit_id, reference=reference.model_dump(mode="json"))
-    return said.model_dump_json().encode()
+    return ReferenceAnswer(unit_id=period.unit_id, reference=reference.model_dump(mode="json"))
+
+
+def reference_answer(body: bytes) -> bytes:
+    """The same in JSON. Raises ``Refused``."""
+    try:
+        period = HealthyPeriod.model_validate_json(body)
+    except ValidationError as wrong:
+        raise invalid(wrong) from None
+    return reference_for(period).model_dump_json().encode()
 
 
 def comparable(answer: Answer) -> dict[str, float]:
