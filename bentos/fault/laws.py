@@ -7,14 +7,16 @@ deviation that is expected where the unit is now: it counts little where the hea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Quarters = Mapping[str, Floats]  # [T] by name: quarter-hours, NaN where unknown
+
+MOVED = ("cooling_valve_position", "heating_valve_position", "outdoor_damper_position")
 
 DAMPER_KNOTS = np.array([0.0, 10.0, 20.0, 40.0, 70.0, 100.0])  # %
 VALVE_KNOTS = np.array([0.0, 15.0, 40.0, 100.0])  # %; nothing flows at the first
@@ -29,14 +31,14 @@ UNKNOWN = 30.0  # standard deviation of a coefficient of which nothing is known 
 
 @dataclass(frozen=True)
 class Law:
-    """``target`` [T] from readings, ``terms`` [T, P] beside it; NaN where it cannot be judged.
+    """``target`` [T] from quarter-hours, ``terms`` [T, P] beside it; NaN where it cannot be judged.
 
     ``means`` and ``deviations`` [P] are what is known of any unit, ``noise`` the target's least
     standard deviation.
     """
 
-    target: Callable[[pd.DataFrame], pd.Series]
-    terms: Callable[[pd.DataFrame], Floats]
+    target: Callable[[Quarters], Floats]
+    terms: Callable[[Quarters], Floats]
     means: tuple[float, ...]
     deviations: tuple[float, ...]
     noise: float
@@ -51,10 +53,9 @@ class Fitted:
     noise: float
 
 
-def hats(position: pd.Series, knots: Floats) -> Floats:
+def hats(position: Floats, knots: Floats) -> Floats:
     """[T, K]: how near each position is to each knot; rows sum to one (a piecewise linear curve's basis)."""
-    x = position.to_numpy(float)
-    return np.column_stack([np.interp(x, knots, unit) for unit in np.eye(len(knots))])
+    return np.column_stack([np.interp(position, knots, unit) for unit in np.eye(len(knots))])
 
 
 def prior(law: Law) -> Fitted:
@@ -62,10 +63,10 @@ def prior(law: Law) -> Fitted:
     return Fitted(np.array(law.means), np.diag(np.square(law.deviations)), law.noise)
 
 
-def fit(law: Law, readings: pd.DataFrame, judged: pd.Series) -> Fitted:
+def fit(law: Law, quarters: Quarters, judged: NDArray[np.bool_]) -> Fitted:
     """The law where ``judged`` in a healthy period; the prior where that is too short."""
-    y, x = law.target(readings).to_numpy(float), law.terms(readings)
-    usable = np.isfinite(y) & np.isfinite(x).all(axis=1) & judged.to_numpy()
+    y, x = law.target(quarters), law.terms(quarters)
+    usable = np.isfinite(y) & np.isfinite(x).all(axis=1) & judged
     if usable.sum() < NEEDED:
         return prior(law)
     y, x = y[usable], x[usable]
@@ -79,17 +80,17 @@ def fit(law: Law, readings: pd.DataFrame, judged: pd.Series) -> Fitted:
     return found
 
 
-def error(law: Law, fitted: Fitted, readings: pd.DataFrame) -> Floats:
+def error(law: Law, fitted: Fitted, quarters: Quarters) -> Floats:
     """[T] what the target has beyond the law, in its own unit."""
-    beyond: Floats = law.target(readings).to_numpy(float) - law.terms(readings) @ fitted.coefficients
+    beyond: Floats = law.target(quarters) - law.terms(quarters) @ fitted.coefficients
     return beyond
 
 
-def residual(law: Law, fitted: Fitted, readings: pd.DataFrame) -> Floats:
+def residual(law: Law, fitted: Fitted, quarters: Quarters) -> Floats:
     """[T] the same in expected standard deviations, within ± ``LARGEST``; NaN where it cannot be judged."""
-    x = law.terms(readings)
-    variance = fitted.noise**2 + np.einsum("ti,ij,tj->t", x, fitted.covariance, x).clip(min=0)
-    scaled: Floats = (law.target(readings).to_numpy(float) - x @ fitted.coefficients) / np.sqrt(variance)
+    x = law.terms(quarters)
+    variance = fitted.noise**2 + ((x @ fitted.covariance) * x).sum(axis=1).clip(min=0)
+    scaled: Floats = (law.target(quarters) - x @ fitted.coefficients) / np.sqrt(variance)
     return scaled.clip(-LARGEST, LARGEST)
 
 
@@ -105,95 +106,115 @@ def _posterior(law: Law, seen: tuple[Floats, Floats], weights: Floats, noise: fl
     )
 
 
-def _ones(readings: pd.DataFrame) -> Floats:
-    return np.ones((len(readings), 1))
+def _ones(quarters: Quarters) -> Floats:
+    return np.ones((len(quarters["supply_fan_speed"]), 1))
 
 
-def _log(values: pd.Series) -> pd.Series:
-    return pd.Series(np.log(values.where(values > 0)), values.index)
+def _log(values: Floats) -> Floats:
+    return np.log(np.where(values > 0, values, np.nan))
 
 
-def _with_log(name: str, typical: float) -> Callable[[pd.DataFrame], Floats]:
-    def terms(readings: pd.DataFrame) -> Floats:
-        return np.column_stack([np.ones(len(readings)), _log(readings[name] / typical)])
-
-    return terms
+def _with_log(name: str, typical: float) -> Callable[[Quarters], Floats]:
+    return lambda quarters: np.hstack([_ones(quarters), _log(quarters[name] / typical)[:, None]])
 
 
-def _mixing_terms(readings: pd.DataFrame) -> Floats:
+def _mixing_terms(quarters: Quarters) -> Floats:
     """Mixed air is return air and so much of the way to outdoor air as the damper lets in."""
-    drive = readings["outdoor_air_temperature"] - readings["return_air_temperature"]
-    shares = hats(readings["outdoor_damper_position"], DAMPER_KNOTS) * drive.to_numpy(float)[:, None]
-    return np.hstack([_ones(readings), shares])
+    drive = quarters["outdoor_air_temperature"] - quarters["return_air_temperature"]
+    return np.hstack([_ones(quarters), hats(quarters["outdoor_damper_position"], DAMPER_KNOTS) * drive[:, None]])
 
 
-def _coil_terms(readings: pd.DataFrame) -> Floats:
+def _coil_terms(quarters: Quarters) -> Floats:
     """The fan warms; each valve draws the air towards its water, the further the slower the air passes."""
-    mixed = readings["mixed_air_temperature"].to_numpy(float)
-    water = readings["chilled_water_supply_temperature"].clip(4, 15).fillna(TYPICAL_CHILLED_WATER).to_numpy(float)
-    slow = (0.6 - readings["supply_fan_speed"] / 100).to_numpy(float)[:, None]
-    cooling = hats(readings["cooling_valve_position"], VALVE_KNOTS)[:, 1:] * (water - mixed)[:, None]
-    heating = hats(readings["heating_valve_position"], VALVE_KNOTS)[:, 1:] * (TYPICAL_HOT_WATER - mixed)[:, None]
-    return np.hstack([_ones(readings), cooling, cooling * slow, heating])
+    mixed, water = quarters["mixed_air_temperature"], quarters["chilled_water_supply_temperature"].clip(4, 15)
+    water = np.where(np.isnan(water), TYPICAL_CHILLED_WATER, water)
+    slow = (0.6 - quarters["supply_fan_speed"] / 100)[:, None]
+    cooling = hats(quarters["cooling_valve_position"], VALVE_KNOTS)[:, 1:] * (water - mixed)[:, None]
+    heating = hats(quarters["heating_valve_position"], VALVE_KNOTS)[:, 1:] * (TYPICAL_HOT_WATER - mixed)[:, None]
+    return np.hstack([_ones(quarters), cooling, cooling * slow, heating])
 
 
-def _temperature_rise(readings: pd.DataFrame) -> pd.Series:
-    return readings["supply_air_temperature"] - readings["mixed_air_temperature"]
+def _difference(one: str, other: str) -> Callable[[Quarters], Floats]:
+    return lambda quarters: quarters[one] - quarters[other]
 
 
-def _travel(readings: pd.DataFrame) -> pd.Series:
+def _travel(quarters: Quarters) -> Floats:
     """% that valves and damper travelled in the last hour."""
-    moved = readings[["cooling_valve_position", "heating_valve_position", "outdoor_damper_position"]].diff().abs()
-    return moved.sum(axis=1).rolling(4, min_periods=4).sum()
+    positions = [quarters[name] for name in MOVED]
+    moved = np.sum([np.abs(np.diff(position, prepend=np.nan)) for position in positions], axis=0)
+    hour = np.full(len(moved), np.nan)
+    if len(moved) >= 4:
+        hour[3:] = np.lib.stride_tricks.sliding_window_view(moved, 4).sum(axis=1)
+    return hour
 
 
-def _static_error(readings: pd.DataFrame) -> pd.Series:
-    wanted = readings["duct_static_pressure_setpoint"]
-    return (readings["duct_static_pressure"] - wanted) / wanted.where(wanted > 10)
+def _static_error(quarters: Quarters) -> Floats:
+    wanted = quarters["duct_static_pressure_setpoint"]
+    return (quarters["duct_static_pressure"] - wanted) / np.where(wanted > 10, wanted, np.nan)
 
 
-def _water_rise(readings: pd.DataFrame) -> pd.Series:
-    rise = readings["chilled_water_return_temperature"] - readings["chilled_water_supply_temperature"]
-    return rise.where(readings["cooling_valve_position"] > 5)
+def _water_rise(quarters: Quarters) -> Floats:
+    rise = quarters["chilled_water_return_temperature"] - quarters["chilled_water_supply_temperature"]
+    return np.where(quarters["cooling_valve_position"] > 5, rise, np.nan)
 
 
 LAWS = {
     "mixing": Law(
-        lambda r: r["mixed_air_temperature"] - r["return_air_temperature"],
+        _difference("mixed_air_temperature", "return_air_temperature"),
         _mixing_terms,
         (0.0, 0.05, 0.12, 0.22, 0.42, 0.7, 0.95),
         (0.3, 0.1, 0.1, 0.12, 0.15, 0.15, 0.1),
         0.3,
     ),
     "coil": Law(
-        _temperature_rise,
+        _difference("supply_air_temperature", "mixed_air_temperature"),
         _coil_terms,
         (0.6, 0.3, 0.55, 0.8, 0.0, 0.0, 0.0, 0.1, 0.2, 0.35),
         (0.6, 0.2, 0.2, 0.2, 0.4, 0.4, 0.4, 0.1, 0.15, 0.2),
         0.3,
     ),
     "supply_deviation": Law(
-        lambda r: r["supply_air_temperature"] - r["supply_air_temperature_setpoint"], _ones, (0.0,), (0.5,), 0.3
+        _difference("supply_air_temperature", "supply_air_temperature_setpoint"), _ones, (0.0,), (0.5,), 0.3
     ),
     "static_deviation": Law(_static_error, _ones, (0.0,), (0.05,), 0.03),
-    "return_zone": Law(lambda r: r["return_air_temperature"] - r["zone_temperature"], _ones, (0.5,), (1.0,), 0.3),
+    "return_zone": Law(_difference("return_air_temperature", "zone_temperature"), _ones, (0.5,), (1.0,), 0.3),
     "water_rise": Law(_water_rise, _ones, (5.0,), (2.0,), 0.5),
     "travel": Law(_travel, _ones, (15.0,), (15.0,), 10.0),
     # Fan laws: flow with speed, power with its third power; a filter's pressure drop with the flow squared. The scales
     # are the unit's own, so that without a healthy period nothing is said.
     "power_flow": Law(
-        lambda r: _log(r["supply_fan_power"]), _with_log("supply_air_flow", 1), (0.0, 2.2), (UNKNOWN, 0.7), 0.03
+        lambda quarters: _log(quarters["supply_fan_power"]),
+        _with_log("supply_air_flow", 1),
+        (0.0, 2.2),
+        (UNKNOWN, 0.7),
+        0.03,
     ),
     "speed_flow": Law(
-        lambda r: _log(r["supply_fan_speed"]), _with_log("supply_air_flow", 1), (4.0, 0.8), (UNKNOWN, 0.4), 0.02
+        lambda quarters: _log(quarters["supply_fan_speed"]),
+        _with_log("supply_air_flow", 1),
+        (4.0, 0.8),
+        (UNKNOWN, 0.4),
+        0.02,
     ),
     "power_speed": Law(
-        lambda r: _log(r["supply_fan_power"]), _with_log("supply_fan_speed", 50), (0.0, 2.6), (UNKNOWN, 0.7), 0.03
+        lambda quarters: _log(quarters["supply_fan_power"]),
+        _with_log("supply_fan_speed", 50),
+        (0.0, 2.6),
+        (UNKNOWN, 0.7),
+        0.03,
     ),
     "filter_flow": Law(
-        lambda r: _log(r["filter_pressure_drop"]), _with_log("supply_air_flow", 1), (5.0, 1.8), (UNKNOWN, 0.4), 0.03
+        lambda quarters: _log(quarters["filter_pressure_drop"]),
+        _with_log("supply_air_flow", 1),
+        (5.0, 1.8),
+        (UNKNOWN, 0.4),
+        0.03,
     ),
     "filter_speed": Law(
-        lambda r: _log(r["filter_pressure_drop"]), _with_log("supply_fan_speed", 50), (5.0, 1.8), (UNKNOWN, 0.6), 0.05
+        lambda quarters: _log(quarters["filter_pressure_drop"]),
+        _with_log("supply_fan_speed", 50),
+        (5.0, 1.8),
+        (UNKNOWN, 0.6),
+        0.05,
     ),
 }

@@ -92,7 +92,7 @@ class Reference(Strict):
 
     def days(self) -> pd.DataFrame:
         """The history: a row a UTC day, columns ``DAILY`` and ``HOURS``."""
-        index = pd.DatetimeIndex([day.day for day in self.history], tz="UTC", dtype="datetime64[ns, UTC]")
+        index = pd.DatetimeIndex([day.day for day in self.history], tz="UTC", dtype="datetime64[us, UTC]")
         rows = [[*day.medians, day.hours] for day in self.history]
         return pd.DataFrame(rows, index=index, columns=[*DAILY, HOURS], dtype=float)
 

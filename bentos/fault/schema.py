@@ -5,14 +5,22 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, LiteralString, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 HORIZONS = (1, 6, 24, 72, 168, 336)  # hours
 STEP = timedelta(minutes=15)
 WINDOW = timedelta(hours=72)
 MAX_SPAN = timedelta(hours=96)  # a little more than a window: what is older is left out
-MAX_READINGS = 96 * 60 + 1  # a point's, one a minute
 LEAST_QUARTERS = 96  # of the window's 288; fewer and nothing is told
 MAX_DEAD = 2  # required points that may be silent
 MAX_HEALTHY_DAYS = 62
@@ -24,13 +32,22 @@ FaultCode = Literal[
 ]  # fmt: skip
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Moment = Annotated[AwareDatetime, Field(strict=True)]
 UnitId = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 def refusal(code: LiteralString, message: LiteralString, **context: object) -> PydanticCustomError:
     """A validation error whose text says what to do; ``code`` is stable for machines."""
     return PydanticCustomError(code, message, context)
+
+
+def _written_as_time(value: object) -> object:
+    """Only RFC 3339: pydantic would also take seconds since 1970."""
+    if isinstance(value, int | float):
+        raise refusal("time_form", "Write a time as text with its offset, as in 2026-05-01T08:00:00+02:00.")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_as_time)]
 
 
 class Strict(BaseModel):
@@ -117,7 +134,7 @@ class Readings(Strict):
     """A unit's points on one axis of ascending times, one a minute to one a quarter-hour; averaged by quarter-hour."""
 
     unit_id: UnitId
-    times: Annotated[list[Moment], Field(min_length=2)]
+    times: Annotated[list[Moment], Field(min_length=2, max_length=MAX_HEALTHY_DAYS * 1440 + 1)]
     points: Points
 
     @model_validator(mode="after")
@@ -289,7 +306,7 @@ class Answer(Strict):
     """What is likely to go wrong with the unit, when, how that is known, and what to do.
 
     ``level`` is 0 for nothing, 1 notice, 2 warning, 3 urgent, 4 critical. ``predicted_time`` is when a loss of function
-    becomes more likely than not, none where that is beyond two weeks. ``reference`` is to be kept for the next question.
+    becomes more likely than not, none where that is beyond two weeks. Keep ``reference`` for the next question.
     """
 
     unit_id: UnitId

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bentos.fault.laws import CLOSED, LAWS, error, fit, residual
+from bentos.fault.laws import CLOSED, LAWS, Quarters, fit, residual
 from bentos.fault.points import NAMES, POINTS
 from bentos.fault.reference import DAILY, HISTORY_DAYS, HOURS, FittedLaw, Reference, fitted_laws
 
 Floats = NDArray[np.float64]
 Window = NDArray[np.float32]
+Truth = NDArray[np.bool_]
 
 STEP = pd.Timedelta(minutes=15)
 HOUR, DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
@@ -32,7 +33,6 @@ FLAT = 8  # quarter-hours in which a sound temperature sensor moves
 HEALTHY_DAYS = 14
 LEAST_OF_DAY = 4  # quarter-hours from which a median is taken
 APART = 5.0  # K between outdoor and return air from which their mixture tells its share (APAR: 5.6 K)
-SHARE_NOISE = 0.05
 RESIDUAL_SPREAD = 4.0  # deviations that become one on a channel
 
 SENSORS = ["outdoor_air_temperature", "return_air_temperature", "mixed_air_temperature", "supply_air_temperature"]
@@ -96,51 +96,103 @@ def quarter_hours(readings: pd.DataFrame) -> pd.DataFrame:
     return sound.tz_convert("UTC").resample(STEP).mean()
 
 
-def held(quarters: pd.DataFrame) -> pd.DataFrame:
-    """The same with short gaps bridged by the reading before."""
-    return quarters.ffill(limit=HELD)
+def held(raw: pd.DataFrame) -> dict[str, Floats]:
+    """By point, with short gaps bridged by the reading before."""
+    return {str(name): column.to_numpy() for name, column in raw.ffill(limit=HELD).items()}
 
 
-def settled(quarters: pd.DataFrame) -> pd.Series:
+def settled(quarters: Quarters) -> Truth:
     """True where the fan is proven on and has been since ``SETTLED`` quarter-hours."""
-    running = (quarters["supply_fan_status"] > 0.95).astype(float)
-    return running.rolling(SETTLED).sum() >= SETTLED
+    running = quarters["supply_fan_status"] > 0.95
+    for before in range(1, SETTLED):
+        running[before:] &= quarters["supply_fan_status"][:-before] > 0.95
+        running[:before] = False
+    return running
 
 
-def flat(quarters: pd.DataFrame) -> pd.DataFrame:
-    """True where a temperature has not moved at all for ``FLAT`` quarter-hours, columns ``SENSORS``."""
-    seen = quarters[SENSORS].rolling(FLAT, min_periods=FLAT // 2)
+def flat(raw: pd.DataFrame, steps: int) -> pd.DataFrame:
+    """True where a temperature has not moved at all for so many quarter-hours, columns ``SENSORS``."""
+    seen = raw[SENSORS].rolling(steps, min_periods=steps // 2)
     return (seen.max() - seen.min()).eq(0)
 
 
-def residuals(quarters: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
-    """A column a law, in expected deviations, NaN outside settled operation; ``quarters`` as ``held`` gives them."""
-    fitted, judged = fitted_laws(reference), settled(quarters)
-    columns = {name: residual(law, fitted[name], quarters) for name, law in LAWS.items()}
-    return pd.DataFrame(columns, index=quarters.index).where(judged)
+@dataclass(frozen=True)
+class Judged:
+    """Quarter-hours [R] from ``stamps`` on: as measured, as held, where settled, and residuals by law."""
+
+    stamps: pd.DatetimeIndex
+    raw: pd.DataFrame
+    quarters: Quarters
+    settled: Truth
+    moved: dict[str, Floats]
+
+    def last(self, steps: int) -> Judged:
+        """The same for the latest quarter-hours alone."""
+        quarters, moved = ({name: v[-steps:] for name, v in of.items()} for of in (self.quarters, self.moved))
+        return Judged(self.stamps[-steps:], self.raw.iloc[-steps:], quarters, self.settled[-steps:], moved)
 
 
-def daily(readings: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
-    """A row for each whole UTC day in ``readings``: medians ``DAILY`` of occupied, settled hours, and ``HOURS``.
+def judged(readings: pd.DataFrame, reference: Reference | None) -> Judged:
+    """Readings of any length and step up to a quarter-hour, columns among ``NAMES``, aware ascending index."""
+    raw = quarter_hours(readings)
+    quarters, fitted = held(raw), fitted_laws(reference)
+    running = settled(quarters)
+    moved = {name: np.where(running, residual(law, fitted[name], quarters), np.nan) for name, law in LAWS.items()}
+    return Judged(pd.DatetimeIndex(raw.index), raw, quarters, running, moved)
+
+
+def conditions(seen: Judged) -> dict[str, Floats]:
+    """By name of ``DAILY``: each residual in the quarter-hours that tell something of its part.
+
+    ``outdoor_share`` is positive where more outdoor air is mixed in than the damper should let in, in any weather.
+    """
+    r, moved = seen.quarters, seen.moved
+    drive = r["outdoor_air_temperature"] - r["return_air_temperature"]
+    idle = (r["cooling_valve_position"] <= CLOSED) & (r["heating_valve_position"] <= CLOSED)
+    split = {
+        "mixing_low_damper": np.where(r["outdoor_damper_position"] < 40, moved["mixing"], np.nan),
+        "mixing_high_damper": np.where(r["outdoor_damper_position"] >= 40, moved["mixing"], np.nan),
+        "outdoor_share": np.where(np.abs(drive) >= APART, moved["mixing"] * np.sign(drive), np.nan),
+        "coil_idle": np.where(idle, moved["coil"], np.nan),
+        "coil_cooling": np.where(r["cooling_valve_position"] > 5, moved["coil"], np.nan),
+        "coil_heating": np.where(r["heating_valve_position"] > 5, moved["coil"], np.nan),
+    }
+    return {name: split[name] if name in split else moved[name] for name in DAILY}
+
+
+def days_of(seen: Judged) -> pd.DataFrame:
+    """A row for each whole UTC day: medians ``DAILY`` of occupied, settled hours, and ``HOURS``.
 
     The same from a year as from three days around it: a day needs ``WARM`` quarter-hours before it.
     """
-    quarters = held(quarter_hours(readings))
-    return _days(quarters, residuals(quarters, reference), reference)
+    occupied = seen.quarters["occupied"]
+    used = np.isnan(occupied) | (occupied > 0.5)
+    told = {name: np.where(used, values, np.nan) for name, values in conditions(seen).items()}
+    by_day = pd.DataFrame(told, seen.stamps).groupby(seen.stamps.floor("D"))
+    days = by_day.median().where(by_day.count() >= LEAST_OF_DAY).round(2)
+    days[HOURS] = pd.Series(seen.settled & used, seen.stamps).groupby(seen.stamps.floor("D")).sum() / 4
+    begun = pd.DatetimeIndex(days.index)
+    return days[(begun >= seen.stamps[0] + WARM * STEP) & (begun + DAY <= seen.stamps[-1] + STEP)]
+
+
+def daily(readings: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
+    """``days_of`` readings as ``judged`` takes them."""
+    return days_of(judged(readings, reference))
 
 
 def prepare(readings: pd.DataFrame, reference: Reference | None) -> Prepared:
-    """Readings of any length and step up to a quarter-hour, columns among ``NAMES``, aware ascending index."""
-    raw = quarter_hours(readings)
-    quarters = held(raw)
-    moved = residuals(quarters, reference)
-    days = _days(quarters, moved, reference)
+    """Readings as ``judged`` takes them."""
+    return packed(judged(readings, reference), reference)
+
+
+def packed(seen: Judged, reference: Reference | None) -> Prepared:
+    """What windows are cut from; ``seen`` against the same reference."""
+    days = days_of(seen)
     if reference is not None:
         days = days.combine_first(reference.days())
     gapless = days[[*DAILY, HOURS]].asfreq("D")
-    first_day = gapless.index[0] if len(gapless) else raw.index[0].floor("D")
-    quarterly = _quarterly(raw, quarters, moved)
-    return Prepared(raw.index[0], quarterly, first_day, gapless.to_numpy(float), reference is not None)
+    first_day = gapless.index[0] if len(gapless) else seen.stamps[0].floor("D")
+    return Prepared(seen.stamps[0], _quarterly(seen), first_day, gapless.to_numpy(float), reference is not None)
 
 
 def windows(readings: pd.DataFrame, reference: Reference | None, moments: Sequence[pd.Timestamp]) -> Window:
@@ -157,16 +209,16 @@ def channels(readings: pd.DataFrame, reference: Reference | None) -> Window:
 
 def reference_of(readings: pd.DataFrame) -> Reference:
     """The unit's laws in a healthy period. Raises ``ValueError`` where less than ``HEALTHY_DAYS`` are given or seen."""
-    quarters = held(quarter_hours(readings))
-    judged = settled(quarters)
-    if quarters.index[-1] - quarters.index[0] < HEALTHY_DAYS * DAY - HOUR:
+    seen = judged(readings, None)
+    first, last = seen.stamps[0], seen.stamps[-1] + STEP
+    if last - first < HEALTHY_DAYS * DAY - HOUR:
         raise ValueError(f"A healthy period has at least {HEALTHY_DAYS} days; send more.")
-    if judged.sum() < HEALTHY_DAYS * 4 * 2:
+    if seen.settled.sum() < HEALTHY_DAYS * 4 * 2:
         raise ValueError("The fan ran for less than two hours a day; send a period in which the unit was used.")
     return Reference(
-        healthy_from=quarters.index[0].date(),
-        healthy_until=quarters.index[-1].date(),
-        laws={name: FittedLaw.of(fit(law, quarters, judged)) for name, law in LAWS.items()},
+        healthy_from=first.date(),
+        healthy_until=last.date(),
+        laws={name: FittedLaw.of(fit(law, seen.quarters, seen.settled)) for name, law in LAWS.items()},
     )
 
 
@@ -182,44 +234,16 @@ def _carried_on(days: Floats) -> Floats:
     return np.where(latest >= 0, np.take_along_axis(days, latest.clip(min=0), axis=0), 0.0)
 
 
-def _quarterly(raw: pd.DataFrame, quarters: pd.DataFrame, moved: pd.DataFrame) -> Window:
+def _quarterly(seen: Judged) -> Window:
     centre, spread = [np.array([getattr(POINTS[name], side) for name in NAMES]) for side in ("centre", "spread")]
-    values, judged = raw.to_numpy(), settled(quarters).to_numpy()
+    values = seen.raw.to_numpy()
+    still = flat(seen.raw, FLAT).sum(axis=1).to_numpy() / len(SENSORS) * seen.settled
     columns = [
         np.nan_to_num((values - centre) / spread),
         np.isfinite(values),
-        judged[:, None],
-        (flat(raw).sum(axis=1).to_numpy() / len(SENSORS) * judged)[:, None],
-        np.nan_to_num(moved.to_numpy() / RESIDUAL_SPREAD),
-        np.zeros((len(raw), 1)),
+        seen.settled[:, None],
+        still[:, None],
+        np.nan_to_num(np.column_stack(list(seen.moved.values())) / RESIDUAL_SPREAD),
+        np.zeros((len(values), 1)),
     ]
     return np.hstack(columns).astype(np.float32)
-
-
-def _conditions(quarters: pd.DataFrame, moved: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
-    """Columns ``DAILY``: each residual in the quarter-hours that tell something of its part."""
-    damper, cooling = quarters["outdoor_damper_position"], quarters["cooling_valve_position"]
-    heating = quarters["heating_valve_position"]
-    drive = quarters["outdoor_air_temperature"] - quarters["return_air_temperature"]
-    beyond = pd.Series(error(LAWS["mixing"], fitted_laws(reference)["mixing"], quarters), quarters.index)
-    share = (beyond / drive.where(drive.abs() >= APART) / SHARE_NOISE).where(moved["mixing"].notna()).clip(-20, 20)
-    idle = (cooling <= CLOSED) & (heating <= CLOSED)
-    split = {
-        "mixing_low_damper": moved["mixing"].where(damper < 40),
-        "mixing_high_damper": moved["mixing"].where(damper >= 40),
-        "outdoor_share": share,
-        "coil_idle": moved["coil"].where(idle),
-        "coil_cooling": moved["coil"].where(cooling > 5),
-        "coil_heating": moved["coil"].where(heating > 5),
-    }
-    return pd.DataFrame({name: split.get(name, moved.get(name)) for name in DAILY})
-
-
-def _days(quarters: pd.DataFrame, moved: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
-    used = quarters["occupied"].fillna(1) > 0.5
-    stamps = pd.DatetimeIndex(quarters.index)
-    by_day = _conditions(quarters, moved, reference).where(used).groupby(stamps.floor("D"))
-    days = by_day.median().where(by_day.count() >= LEAST_OF_DAY).round(2)
-    days[HOURS] = (settled(quarters) & used).groupby(stamps.floor("D")).sum() / 4
-    begun = pd.DatetimeIndex(days.index)
-    return days[(begun >= stamps[0] + WARM * STEP) & (begun + DAY <= stamps[-1] + STEP)]
