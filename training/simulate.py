@@ -1,4 +1,4 @@
-"""Run the fault laboratory: a Parquet file a unit and year, and one table of all that was done to them.
+"""Run the fault laboratory: a Parquet file a unit and year, and one table of all that went wrong.
 
 Everything here is simulated. A campaign that was interrupted goes on where it stopped.
 """
@@ -16,11 +16,11 @@ from training.laboratory.campaign import Recipe, Unit, draw_campaign, episode_ta
 from training.laboratory.unityear import live
 from training.progress import steps
 
-EPISODES, UNITS = "episodes.parquet", "units"
+EPISODES = "episodes.parquet"
 
 
 def simulate(recipe: Recipe, out: Path, units: int | None = None) -> None:
-    """Write ``out/units/<unit>.parquet``, rows by UTC ``timestamp``, and ``out/episodes.parquet``.
+    """Write ``out/<unit>.parquet``, rows by UTC ``timestamp``, and ``out/episodes.parquet``.
 
     ``units`` stops after so many. The splits are mixed, so that a part of the campaign is one in small; the episodes
     are those of all units, written before the first is run. Raises ``SimulationError``, or ``ValueError`` where
@@ -32,17 +32,17 @@ def simulate(recipe: Recipe, out: Path, units: int | None = None) -> None:
     missing = [unit for unit in _mixed(campaign)[:units] if not path_of(unit.name, out).is_file()]
     for unit in steps(missing, "simulating", "unit-year"):
         with tempfile.TemporaryDirectory(prefix="energyplus-") as place:
-            table = live(unit, Path(place)).astype("float32").rename_axis("timestamp").reset_index()
+            table = live(unit, Path(place)).astype("float32").rename_axis("timestamp")
         _write(table, path_of(unit.name, out))
 
 
 def path_of(unit: str, out: Path) -> Path:
     """Where the readings of a unit lie."""
-    return out / UNITS / f"{unit}.parquet"
+    return out / f"{unit}.parquet"
 
 
 def _claim(recipe: Recipe, out: Path) -> None:
-    (out / UNITS).mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     drawn, said = out / "recipe.json", json.dumps(asdict(recipe), indent=1)
     if drawn.is_file() and drawn.read_text() != said:
         raise ValueError(f"{out} holds another recipe's campaign. Empty it, or give another folder.")
@@ -63,5 +63,5 @@ def _mixed(campaign: list[Unit]) -> list[Unit]:
 def _write(table: pd.DataFrame, path: Path) -> None:
     """Whole or not at all."""
     part = path.with_suffix(".part")
-    table.to_parquet(part, index=False, compression="zstd")
+    table.to_parquet(part, compression="zstd")
     part.replace(path)

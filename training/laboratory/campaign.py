@@ -30,7 +30,7 @@ class Recipe:
 
     seed: int
     units: dict[str, int]
-    healthy_units: dict[str, int]
+    healthy_every: dict[str, int]
     variants: dict[str, int]
     climates: dict[str, list[str]]
     years: dict[str, list[int]]
@@ -95,7 +95,7 @@ def draw_campaign(recipe: Recipe) -> list[Unit]:
         buildings = _variants(recipe, split, number)
         for index in range(recipe.units[split]):
             unit = _draw_unit(recipe, split, index, buildings)
-            if index >= recipe.healthy_units[split]:
+            if (index + 1) % recipe.healthy_every[split]:
                 unit = _with_episodes(unit, recipe, decks)
             units.append(unit)
     return units
