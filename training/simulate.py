@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from training.laboratory.campaign import Recipe, Unit, draw_campaign, episode_table
+from training.laboratory.energyplus import SimulationError
 from training.laboratory.unityear import live
 from training.progress import steps
 
@@ -23,17 +24,24 @@ def simulate(recipe: Recipe, out: Path, units: int | None = None) -> None:
     """Write ``out/<unit>.parquet``, rows by UTC ``timestamp``, and ``out/episodes.parquet``.
 
     ``units`` stops after so many. The splits are mixed, so that a part of the campaign is one in small; the episodes
-    are those of all units, written before the first is run. Raises ``SimulationError``, or ``ValueError`` where
-    another recipe's campaign lies in ``out``.
+    are those of all units, written before the first is run. Raises ``SimulationError`` when all others are done and
+    names what would not run, or ``ValueError`` where another recipe's campaign lies in ``out``.
     """
     campaign = draw_campaign(recipe)
     _claim(recipe, out)
     _write(episode_table(campaign), out / EPISODES)
     missing = [unit for unit in _mixed(campaign)[:units] if not path_of(unit.name, out).is_file()]
+    refused = {}
     for unit in steps(missing, "simulating", "unit-year"):
-        with tempfile.TemporaryDirectory(prefix="energyplus-") as place:
-            table = live(unit, Path(place)).astype("float32").rename_axis("timestamp")
-        _write(table, path_of(unit.name, out))
+        try:
+            with tempfile.TemporaryDirectory(prefix="energyplus-") as place:
+                table = live(unit, Path(place)).astype("float32").rename_axis("timestamp")
+        except SimulationError as error:
+            refused[unit.name] = str(error)
+        else:
+            _write(table, path_of(unit.name, out))
+    if refused:
+        raise SimulationError("\n".join(f"{unit}: {said}" for unit, said in refused.items()))
 
 
 def path_of(unit: str, out: Path) -> Path:

@@ -76,14 +76,7 @@ def _calendar(weather: Weather, first: pd.Timestamp) -> Model:
             }
         },
         "Timestep": {"timestep": {"number_of_timesteps_per_hour": 4}},
-        "ConvergenceLimits": {
-            "limits": {
-                "minimum_system_timestep": 15,
-                "maximum_hvac_iterations": 6,
-                "minimum_plant_iterations": 1,
-                "maximum_plant_iterations": 2,
-            }
-        },
+        "ConvergenceLimits": {"limits": {"minimum_system_timestep": 15, "maximum_hvac_iterations": 10}},
         "SimulationControl": {
             "control": {
                 "do_zone_sizing_calculation": "Yes",
