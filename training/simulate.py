@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from training.hvac import EPISODES
 from training.laboratory.campaign import Recipe, Unit, draw_campaign, episode_table
 from training.laboratory.energyplus import SimulationError
 from training.laboratory.unityear import live
 from training.progress import steps
-
-EPISODES = "episodes.parquet"
 
 
 def simulate(recipe: Recipe, out: Path, units: int | None = None) -> None:

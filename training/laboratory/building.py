@@ -86,7 +86,7 @@ def running(building: Building, local: pd.DatetimeIndex) -> NDArray[np.bool_]:
 
 def _between(building: Building, local: pd.DatetimeIndex, first_hour: int) -> NDArray[np.bool_]:
     start = local - pd.Timedelta(minutes=15)
-    days = start.dayofweek < (6 if building.saturday else 5)
+    days = start.day_of_week < (6 if building.saturday else 5)
     return np.asarray(days & (start.hour >= first_hour) & (start.hour < building.closes))
 
 
@@ -208,7 +208,7 @@ def _surfaces(building: Building, zone: str, west: float) -> dict[str, Any]:
     east, north, top = west + building.width_m, building.depth_m, HEIGHT_M
     outer = {"outside_boundary_condition": "Outdoors", "sun_exposure": "SunExposed", "wind_exposure": "WindExposed"}
     inner = {"outside_boundary_condition": "Adiabatic", "sun_exposure": "NoSun", "wind_exposure": "NoWind"}
-    sides = {
+    sides: dict[str, tuple[str, str, dict[str, str], list[tuple[float, float, float]]]] = {
         "south": ("Wall", "outer", outer, [(west, 0, top), (west, 0, 0), (east, 0, 0), (east, 0, top)]),
         "north": ("Wall", "outer", outer, [(east, north, top), (east, north, 0), (west, north, 0), (west, north, top)]),
         "east": ("Wall", "inner", inner, [(east, 0, top), (east, 0, 0), (east, north, 0), (east, north, top)]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Recipe:
     healthy_days: int
     slow_to_abrupt: int
     severities: dict[str, dict[str, list[float]]]
+    days: int = 365  # of a unit's life, from the first of January
 
     @classmethod
     def open(cls, name: str) -> Recipe:
@@ -58,7 +59,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Unit:
-    """One air-handling unit through one year. ``rng_seed`` makes its weather, its parts and its sensors."""
+    """One air-handling unit through a year's first ``days``; ``rng_seed`` makes its weather, parts and sensors."""
 
     name: str
     split: str
@@ -67,13 +68,14 @@ class Unit:
     building: Building
     year: int
     rng_seed: list[int]
+    days: int = 365
     episodes: tuple[Episode, ...] = ()
 
     @property
     def moments(self) -> pd.DatetimeIndex:
-        """[35040] UTC, each the end of its quarter of an hour."""
+        """[days * 96] UTC, each the end of its quarter of an hour."""
         start = pd.Timestamp(f"{self.year}-01-01", tz="UTC") + pd.Timedelta(hours=CLIMATES[self.climate][1])
-        return pd.date_range(start, periods=QUARTERS + 1, freq="15min")[1:]
+        return pd.date_range(start, periods=self.days * 96 + 1, freq="15min")[1:]
 
     @property
     def local(self) -> pd.DatetimeIndex:
@@ -117,7 +119,8 @@ def episode_table(units: list[Unit]) -> pd.DataFrame:
             rows.append({**about, "fault": "none", "kind": "none", "place": ""})
     table = pd.DataFrame(rows)
     for column in ("onset", "functional_limit", "repair"):
-        table[column] = pd.to_datetime(table.get(column), utc=True).astype("datetime64[ms, UTC]")
+        moments = table[column] if column in table else pd.Series(pd.NaT, table.index)
+        table[column] = pd.to_datetime(moments, utc=True).astype("datetime64[ms, UTC]")
     return table
 
 
@@ -149,7 +152,8 @@ def _draw_unit(recipe: Recipe, split: str, index: int, buildings: list[tuple[str
     climate = climates[(index // 2 if split == "test" else index) % len(climates)]
     variant, building = buildings[int(rng.integers(len(buildings)))]
     year = int(rng.choice(recipe.years[recipe.side(split)]))
-    return Unit(f"{split}-{index + 1:03d}-{climate}", split, climate, variant, building, year, seed)
+    name = f"{split}-{index + 1:03d}-{climate}"
+    return Unit(name, split, climate, variant, building, year, seed, recipe.days)
 
 
 def _with_episodes(unit: Unit, recipe: Recipe, decks: tuple[_Deck, _Deck]) -> Unit:
@@ -157,7 +161,7 @@ def _with_episodes(unit: Unit, recipe: Recipe, decks: tuple[_Deck, _Deck]) -> Un
     rng = np.random.default_rng([*unit.rng_seed, 2])
     shown = _Shown(unit)
     day, episodes = recipe.first_healthy_days + int(rng.integers(8)), list[Episode]()
-    while day < 360:
+    while day < recipe.days - 5:
         abrupt = len(episodes) % (recipe.slow_to_abrupt + 1) == recipe.slow_to_abrupt
         deck = decks[abrupt]
         found = next(
@@ -169,7 +173,7 @@ def _with_episodes(unit: Unit, recipe: Recipe, decks: tuple[_Deck, _Deck]) -> Un
         deck.take(found.fault)
         episodes.append(found)
         day = (found.repair - unit.moments[0]).days + recipe.healthy_days + int(rng.integers(4))
-    return Unit(**{**vars(unit), "episodes": tuple(episodes)})
+    return replace(unit, episodes=tuple(episodes))
 
 
 def _draw_episode(
@@ -180,7 +184,7 @@ def _draw_episode(
     fault, side = FAULTS[code], recipe.side(unit.split)
     days = float(rng.uniform(*(recipe.abrupt_days if fault.abrupt else recipe.ramp_days)))
     day = shown.next_working_day(day)
-    if day + days + recipe.late_days[1] + 7 > 365 or not shown.enough(fault.season, day, days):
+    if day + days + recipe.late_days[1] + 7 > recipe.days or not shown.enough(fault.season, day, days):
         return None
     places = [place for place in fault.places if fault.effect != "frozen" or place != "return" or _changeover(unit)]
     place = str(rng.choice(places)) if places else ""
@@ -205,8 +209,8 @@ class _Shown:
 
     def __init__(self, unit: Unit) -> None:
         outdoor = unit.drawn()[0].at_quarters()
-        there = occupied(unit.building, unit.local)
-        self._working = there.reshape(365, 96).any(axis=1)
+        there = occupied(unit.building, replace(unit, days=365).local)
+        self._working = np.asarray(there.reshape(365, 96).any(axis=1))
         conditions: dict[Season, NDArray[np.bool_]] = {
             "any": np.ones(QUARTERS, bool),
             "warm": outdoor > 18,  # the economizer alone does not do
@@ -214,7 +218,8 @@ class _Shown:
             "away": np.abs(outdoor - 22) > 7,  # outdoor and return air can be told apart
         }
         self._days = {
-            season: (holds & there).reshape(365, 96).sum(axis=1) >= WORKS_H * 4 for season, holds in conditions.items()
+            season: np.asarray((holds & there).reshape(365, 96).sum(axis=1) >= WORKS_H * 4)
+            for season, holds in conditions.items()
         }
 
     def next_working_day(self, day: int) -> int:

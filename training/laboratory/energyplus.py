@@ -24,18 +24,18 @@ class SimulationError(RuntimeError):
 
 
 def simulate(building: Building, parts: Parts, weather: Weather, inputs: pd.DataFrame, place: Path) -> pd.DataFrame:
-    """A year in quarters of an hour [35040], columns as ``OUTPUTS`` and ``TOLD`` name them and ``zone``, all true.
+    """[T] what is true of a year, or its first days; columns as ``OUTPUTS`` and ``TOLD`` name them, and ``zone``.
 
-    ``inputs`` [35040] has ``INPUTS`` and local standard time as its index; ``place`` is an empty folder. Raises
+    ``inputs`` [T] has ``INPUTS`` and local standard time as its index; ``place`` is an empty folder. Raises
     ``SimulationError``.
     """
     weather.write(place / "weather.epw")
-    inputs[list(INPUTS)].to_csv(place / "inputs.csv", index=False, float_format="%.5f")
-    first = inputs.index[0] - pd.Timedelta(minutes=15)
+    whole_year = inputs[list(INPUTS)].reset_index(drop=True).reindex(range(QUARTERS), method="ffill")
+    whole_year.to_csv(place / "inputs.csv", index=False, float_format="%.5f")
     model = {
         **shell(building),
         **air_handler(building, parts, place / "inputs.csv"),
-        **_calendar(weather, first),
+        **_calendar(weather, inputs.index),
     }
     (place / "model.epJSON").write_text(json.dumps(model))
     CONVERTER.chmod(CONVERTER.stat().st_mode | stat.S_IXUSR)
@@ -54,7 +54,9 @@ def _call(command: list[str], place: Path) -> None:
         raise SimulationError("; ".join(severe[:4]) or said[-500:])
 
 
-def _calendar(weather: Weather, first: pd.Timestamp) -> Model:
+def _calendar(weather: Weather, local: pd.Index) -> Model:
+    first, last = (moment - pd.Timedelta(minutes=15) for moment in (local[0], local[-1]))
+
     def day(hottest: bool) -> dict[str, object]:
         month, number = weather.extreme_day(hottest)
         return {
@@ -93,8 +95,8 @@ def _calendar(weather: Weather, first: pd.Timestamp) -> Model:
                 "begin_month": 1,
                 "begin_day_of_month": 1,
                 "begin_year": first.year,
-                "end_month": 12,
-                "end_day_of_month": 31,
+                "end_month": last.month,
+                "end_day_of_month": last.day,
                 "end_year": first.year,
                 "use_weather_file_holidays_and_special_days": "No",
                 "use_weather_file_daylight_saving_period": "No",
@@ -111,7 +113,7 @@ def _read(building: Building, path: Path, local: pd.Index) -> pd.DataFrame:
 
     def column(start: str) -> np.ndarray:
         found = next((names[name] for name in names if name.startswith(start)), None)
-        if found is None or len(table) != QUARTERS:
+        if found is None or len(table) != len(local):
             raise SimulationError(f"{len(table)} rows were written, {start} {'is' if found else 'is not'} among them.")
         return np.asarray(table[found], float)
 

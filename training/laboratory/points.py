@@ -14,6 +14,7 @@ from training.laboratory.parts import (
     valve_position,
     water_share,
 )
+from training.laboratory.weather import QUARTERS
 
 Floats = NDArray[np.float64]
 COOLS_DOWN_H = 1.5  # time constant of a duct in which nothing moves, and of a coil's water
@@ -59,8 +60,8 @@ def _at_rest(moving: pd.Series, rest: pd.Series, on: NDArray[np.bool_]) -> Float
 def _cooling_water(true: pd.DataFrame, parts: Parts, on: NDArray[np.bool_]) -> Floats:
     """Share of the greatest water flow that passes the cooling coil. A coil that also dries the air needs more."""
     cooled = (true["mixed"] - true["cooled"]).to_numpy()
-    effectiveness = cooled / np.maximum(true["mixed"] - parts.chilled_c, 1).to_numpy()
-    drying = np.sqrt(np.clip(true["total"] / true["sensible"].clip(lower=1), 1, 3)).to_numpy()
+    effectiveness = cooled / (true["mixed"] - parts.chilled_c).clip(lower=1).to_numpy()
+    drying = np.sqrt((true["total"] / true["sensible"].clip(lower=1)).clip(1, 3).to_numpy())
     air = (true["air_share"] / (1 - true["duct_leak"])).to_numpy()
     units = parts.cooling_units * (1 - true["coil_fouling"].to_numpy()) / drying
     return np.where(on & (cooled > 0.05), water_share(units, effectiveness, air), 0.0)
@@ -94,7 +95,7 @@ def _air_path(true: pd.DataFrame, parts: Parts, on: NDArray[np.bool_]) -> pd.Dat
     """Fan, filter and duct; a filter gathers dust all year long, which is no fault yet."""
     volume = true["flow"].to_numpy()
     design = float((true["greatest_flow"] * true["flow"] / true["mass_flow"])[on].median())
-    dust = parts.filter_dust * np.linspace(0, 1, len(true))
+    dust = parts.filter_dust * np.arange(1, len(true) + 1) / QUARTERS
     wear = Wear(true["clogging"].to_numpy() + dust, true["slip"].to_numpy(), true["duct_leak"].to_numpy())
     fan = blow(parts, volume, design, wear)
     columns = {

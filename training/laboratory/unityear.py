@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bentos.fault.points import NAMES
 from training.laboratory.airside import INPUTS
 from training.laboratory.building import Building, occupied, running
 from training.laboratory.campaign import Unit
@@ -20,40 +21,21 @@ from training.laboratory.weather import Weather
 
 Floats = NDArray[np.float64]
 RESET_WARM_C, RESET_COLD_C = 18.0, 8.0  # outdoors: the supply air's set-point rises from the one to the other
-POINTS = (  # in the order of the files
-    "outdoor_air_temperature",
-    "return_air_temperature",
-    "mixed_air_temperature",
-    "supply_air_temperature",
-    "supply_air_temperature_setpoint",
-    "supply_fan_status",
-    "supply_fan_speed",
-    "outdoor_damper_position",
-    "cooling_valve_position",
-    "heating_valve_position",
-    "duct_static_pressure",
-    "duct_static_pressure_setpoint",
-    "filter_pressure_drop",
-    "supply_air_flow",
-    "supply_fan_power",
-    "zone_temperature",
-    "chilled_water_supply_temperature",
-    "chilled_water_return_temperature",
-    "occupied",
-)
 
 
 def live(unit: Unit, place: Path) -> pd.DataFrame:
-    """[35040] the points that the unit records in its year, by UTC. ``place`` is an empty folder for EnergyPlus."""
+    """[T] the points that the unit records, by UTC. ``place`` is an empty folder for EnergyPlus."""
     weather, parts, calibration, rng = unit.drawn()
-    faulty = _frozen_outdoors(unit, effects(unit.episodes, unit.moments), weather)
-    setpoint = _setpoint(unit.building, weather.at_quarters() + calibration.offsets["outdoor"] + _outdoors(faulty))
+    faulty = _frozen_outdoor_error(unit, effects(unit.episodes, unit.moments), weather)
+    setpoint = _setpoint(
+        unit.building, _outdoor(unit, weather) + calibration.offsets["outdoor"] + _outdoor_error(faulty)
+    )
     inputs = _inputs(unit, faulty, calibration, setpoint)
     truth = simulate(unit.building, parts, weather, inputs.set_axis(unit.local), place).set_axis(unit.moments)
     table = points(truth.join(inputs).join(faulty[[name for name in faulty if name not in inputs]]), parts)
     table["supply_air_temperature_setpoint"] = setpoint.round(1)
     table["occupied"] = occupied(unit.building, unit.local).astype(float)
-    return record(table[list(POINTS)], faulty, calibration, rng)
+    return record(table[NAMES], faulty, calibration, rng)
 
 
 def healthy(unit: Unit) -> Unit:
@@ -61,14 +43,18 @@ def healthy(unit: Unit) -> Unit:
     return replace(unit, episodes=())
 
 
-def _frozen_outdoors(unit: Unit, faulty: pd.DataFrame, weather: Weather) -> pd.DataFrame:
+def _frozen_outdoor_error(unit: Unit, faulty: pd.DataFrame, weather: Weather) -> pd.DataFrame:
     """The outdoor sensor's error while it is frozen, which the economizer believes."""
-    outdoor = pd.Series(weather.at_quarters(), unit.moments)
+    outdoor = pd.Series(_outdoor(unit, weather), unit.moments)
     held = outdoor.mask(faulty["outdoor_frozen"] > 0).ffill()
     return faulty.assign(outdoor_error=held - outdoor)
 
 
-def _outdoors(faulty: pd.DataFrame) -> Floats:
+def _outdoor(unit: Unit, weather: Weather) -> Floats:
+    return weather.at_quarters()[: len(unit.moments)]
+
+
+def _outdoor_error(faulty: pd.DataFrame) -> Floats:
     return (faulty["outdoor_offset"] + faulty["outdoor_error"]).to_numpy()
 
 
@@ -85,7 +71,7 @@ def _inputs(unit: Unit, faulty: pd.DataFrame, calibration: Calibration, setpoint
     inputs["wanted"] = running(unit.building, unit.local) * (faulty["fan_failed"] == 0)
     inputs["supply_target"] = setpoint - faulty["supply_offset"] - offsets["supply"]
     inputs["minimum_outdoor"] = occupied(unit.building, unit.local) * unit.building.minimum_outdoor
-    inputs["outdoor_offset"] = _outdoors(faulty) + offsets["outdoor"]
+    inputs["outdoor_offset"] = _outdoor_error(faulty) + offsets["outdoor"]
     inputs["return_offset"] = faulty["return_offset"] + offsets["return"]
     inputs["called"] = running(unit.building, unit.local)
     return inputs.astype(float)
