@@ -16,8 +16,8 @@ MOST_BYTES = 2 * 2**20
 
 
 def network_to_onnx(network: EarlyWarning, length: int, channels: int) -> bytes:
-    """The serialised graph: ``window`` float32 [N, length, channels] to ``hazard`` [N, 6] (log-odds),
-    ``type`` [N, K] (shares that sum to one) and ``severity`` [N].
+    """The serialised graph: ``window`` float32 [N, length, channels] to ``hazard`` [N, 6] and ``type`` [N, K], both
+    log-odds, and ``severity`` [N].
 
     Raises ``ValueError`` where it is larger than a released artifact may be.
     """
@@ -26,7 +26,7 @@ def network_to_onnx(network: EarlyWarning, length: int, channels: int) -> bytes:
         warnings.simplefilter("ignore", FutureWarning)  # of what torch's exporter calls within torch
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # and of a library that is not needed
         program = torch.onnx.export(
-            _Shares(network).eval(),
+            network.eval(),
             asked,
             input_names=["window"],
             output_names=ANSWERS,
@@ -41,18 +41,6 @@ def network_to_onnx(network: EarlyWarning, length: int, channels: int) -> bytes:
     if len(graph) > MOST_BYTES:
         raise ValueError(f"The network has {len(graph)} bytes, at most {MOST_BYTES} are released. Make it narrower.")
     return graph
-
-
-class _Shares(torch.nn.Module):
-    """Types as shares instead of log-odds."""
-
-    def __init__(self, network: EarlyWarning) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        hazard, kind, severity = self.network(window)
-        return hazard, kind.softmax(1), severity
 
 
 def _without_traces(graph: ModelProto) -> bytes:

@@ -17,9 +17,9 @@ from bentos.fault.windows import STEP, Prepared, prepare, reference_of
 from training.alarms import Life
 from training.datasets import DataError
 from training.early_warning import NONE, Episode, Labels, labels
+from training.hvac import episodes_of, readings_of
 from training.progress import steps
 
-EPISODES = "episodes.parquet"
 HEALTHY = pd.Timedelta(days=28)  # at most, from which a unit's reference is made; it is watched from then on
 
 
@@ -46,23 +46,26 @@ class Watched:
 
 def open_fleet(folder: Path, split: str, most: int | None = None) -> list[Watched]:
     """The units of ``train``, ``validation`` or ``test``, at most so many. Raises ``DataError``."""
-    table = _episodes(folder)
+    table = episodes_of(folder)
     names = [*dict.fromkeys(table["unit"][table["split"] == split])][:most]
     if not names:
         raise DataError(f"{folder.name} has no unit of the split '{split}'; simulate the campaign.")
     return [
-        watched(name, table[table["unit"] == name], _readings(folder, name)) for name in steps(names, split, "unit")
+        watched(name, table[table["unit"] == name], readings_of(folder, name)) for name in steps(names, split, "unit")
     ]
 
 
 def types_of(folder: Path) -> list[str]:
     """``NONE`` and the codes of all faults in the campaign, in alphabetical order."""
-    return [NONE, *sorted(set(_episodes(folder)["fault"]) - {NONE})]
+    return [NONE, *sorted(set(episodes_of(folder)["fault"]) - {NONE})]
 
 
 def watched(name: str, rows: pd.DataFrame, readings: pd.DataFrame) -> Watched:
-    """A unit whose reference comes from the days before its first fault."""
-    episodes = [*_each(rows)]
+    """A unit whose reference comes from the days before its first fault.
+
+    The laboratory stamps a quarter-hour by its end, windows by its begin.
+    """
+    episodes, readings = [*_each(rows)], readings.set_axis(pd.DatetimeIndex(readings.index) - STEP)
     start, end = readings.index[0], readings.index[-1] + STEP
     until = min([start + HEALTHY, *(episode.onset.floor("D") for episode in episodes)])
     reference = reference_of(readings[readings.index < until])
@@ -81,15 +84,3 @@ def _each(rows: pd.DataFrame) -> Iterator[Episode]:
             repair=row["repair"],
             shape=float(row["shape"]),
         )
-
-
-def _episodes(folder: Path) -> pd.DataFrame:
-    if not (folder / EPISODES).is_file():
-        raise DataError(f"{folder.name} has no {EPISODES}: it is no campaign, or half of one. Simulate it.")
-    return pd.read_parquet(folder / EPISODES)
-
-
-def _readings(folder: Path, name: str) -> pd.DataFrame:
-    """The laboratory stamps a quarter-hour by its end, windows by its begin."""
-    table = pd.read_parquet(folder / f"{name}.parquet")
-    return table.set_axis(pd.DatetimeIndex(table.index) - STEP)

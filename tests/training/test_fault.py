@@ -67,7 +67,7 @@ def test_readings_after_the_moment_of_asking_change_no_window(tmp_path: Path) ->
     table = readings(np.random.default_rng(1), rows)
     now = table.index[0].floor("D") + pd.Timedelta(days=70, hours=5)
     other = table.copy()
-    other.loc[other.index >= now] = np.random.default_rng(2).normal(20, 5, other.loc[other.index >= now].shape)
+    other.loc[other.index > now] = np.random.default_rng(2).normal(20, 5, other.loc[other.index > now].shape)
     at = pd.DatetimeIndex([now])
     assert np.array_equal(watched("one", rows, table).windows(at), watched("one", rows, other).windows(at))
 
