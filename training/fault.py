@@ -6,7 +6,7 @@ import copy
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ class Recipe:
     rate: float = 0.004
     weight_decay: float = 0.01
     every_hours: int = 6  # moments of training from which windows are drawn
-    validate_hours: int = 24
+    validations: int = 2048  # windows of the validation units, the same after each epoch
     deaf: float = 0.1  # share of the windows of training in which a channel of readings is silent
     severity_weight: float = 2.0
     seed: int = 0
@@ -123,8 +123,7 @@ def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence
     torch.manual_seed(recipe.seed)
     network = EarlyWarning(len(recipe.channels), len(HORIZONS), len(types), recipe.shape)
     drawer = Drawer(train, types, recipe)
-    asked = [unit.moments(recipe.validate_hours * HOUR) for unit in validation]
-    truth = Labels.joined([unit.labels(at, types) for unit, at in zip(validation, asked, strict=True)])
+    held_out = [*Drawer(validation, types, replace(recipe, deaf=0.0, draws=recipe.validations)).epoch()]
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
     steps = math.ceil(recipe.draws / recipe.batch)
     schedule = OneCycleLR(optimizer, recipe.rate, steps_per_epoch=steps, epochs=recipe.epochs, pct_start=0.2)
@@ -141,7 +140,7 @@ def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence
             schedule.step()
             losses.append(float(loss.detach()))
             stage.done()
-        error = _error(network, validation, asked, truth, recipe)
+        error = _error(network, held_out, recipe)
         print(f"epoch {epoch + 1}: training {np.mean(losses):.3f}, validation {error:.3f}", flush=True)
         since = 0 if error < best else since + 1
         if error < best:
@@ -163,14 +162,9 @@ def ask(network: EarlyWarning, unit: Watched, at: pd.DatetimeIndex, channels: Se
     return Said(*(torch.cat(each).numpy() for each in zip(*parts, strict=True)))
 
 
-def _error(
-    network: EarlyWarning, fleet: Sequence[Watched], asked: Sequence[pd.DatetimeIndex], truth: Labels, recipe: Recipe
-) -> float:
-    """The loss on whole lives, as often healthy as they are."""
+def _error(network: EarlyWarning, held_out: Sequence[tuple[Tensor, Labels]], recipe: Recipe) -> float:
+    """The mean loss on windows drawn as those of training are: how often a fault comes is calibration's."""
     network.eval()
-    said = [ask(network, unit, at, recipe.channels) for unit, at in zip(fleet, asked, strict=True)]
-    hazard, kind, severity = (
-        torch.from_numpy(np.concatenate([getattr(each, name) for each in said])).float()
-        for name in ("hazard", "kind", "severity")
-    )
-    return float(loss_of((hazard, kind.clamp_min(1e-9).log(), severity), truth, recipe.severity_weight))
+    with torch.inference_mode():
+        losses = [float(loss_of(network(windows), labels, recipe.severity_weight)) for windows, labels in held_out]
+    return float(np.mean(losses))

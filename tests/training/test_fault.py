@@ -18,7 +18,7 @@ from training.fault_pipeline import judge_plain
 from training.fleet import Watched, open_fleet, types_of, watched
 from training.timemixer import EarlyWarning
 
-TINY = Recipe("tiny", width=8, batch=64, draws=1024, epochs=3, validate_hours=72)
+TINY = Recipe("tiny", width=8, batch=64, draws=1024, epochs=3, validations=256)
 
 
 @pytest.fixture(scope="module")
