@@ -1,5 +1,14 @@
-"""What BentoML serves."""
+"""What BentoML serves: each model alone, or both in one process."""
 
-from bentos.load.service import LoadService
+import bentoml
 
-__all__ = ["LoadService"]
+from bentos.fault.service import FaultApi, FaultService
+from bentos.load.service import LoadApi, LoadService
+from bentos.serving.bento import HotService
+
+__all__ = ["FaultService", "ForewattService", "LoadService"]
+
+
+@bentoml.service(name="forewatt", service_class=HotService)
+class ForewattService(LoadApi, FaultApi):
+    """Both models in one process; the fault model as soon as the registry or the bento has one."""

@@ -1,5 +1,5 @@
-"""``load`` fits a model, scores it and writes an artifact with its card; ``score`` asks one about another series,
-``compare`` says whether two are the same."""
+"""``load`` and ``fault`` fit a model and score it; ``score`` asks one about another series, ``compare`` says whether
+two are the same; ``simulate`` runs the fault laboratory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(typed, argparse.Namespace(typed=typed))
     try:
         asked.run(asked)
-    except (ArtifactError, DataError, GateError, RegionError, ValueError) as refusal:
+    except (ArtifactError, DataError, GateError, RegionError, RuntimeError, ValueError) as refusal:
         print(f"training: {refusal}", file=sys.stderr)
         return 2
     return 0
@@ -60,6 +60,14 @@ def train_load(asked: argparse.Namespace) -> None:
         print("current:", publish_if_good(models_folder(), place, figures))
 
 
+def train_fault(asked: argparse.Namespace) -> None:
+    """From a simulated campaign to an early warning of faults and what it is worth."""
+    from training.fault import Recipe as FaultRecipe  # noqa: PLC0415 - torch, which nothing else needs
+    from training.fault_pipeline import run  # noqa: PLC0415
+
+    run(asked.data, FaultRecipe.open(asked.recipe), asked.out)
+
+
 def score(asked: argparse.Namespace) -> None:
     """Ask a finished artifact about a series that it was not fitted on."""
     model = LoadModel(open_artifact(asked.artifact, name=NAME, schema_fingerprint=schema_fingerprint()))
@@ -79,6 +87,15 @@ def compare(asked: argparse.Namespace) -> None:
     if differs:
         raise ValueError(f"{one.version} and {other.version} differ in {', '.join(differs)}.")
     print(f"{one.version} is the same model as {other.version}, with the same scores.")
+
+
+def simulate_campaign(asked: argparse.Namespace) -> None:
+    """Run the fault laboratory; only this needs EnergyPlus."""
+    from training.laboratory.campaign import Recipe as Campaign  # noqa: PLC0415 - fits run without the extra [lab]
+    from training.simulate import simulate  # noqa: PLC0415
+
+    simulate(Campaign.open(asked.recipe), asked.out, asked.units)
+    print(f"{len([*asked.out.glob('*.parquet')]) - 1} unit-years are in {asked.out}.")
 
 
 def _series(asked: argparse.Namespace) -> Known:
@@ -118,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     series.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     series.add_argument("--subject", default="", help="what the figures are of, where it is not vic_elec")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="load|score|compare")
+    commands = parser.add_subparsers(required=True, metavar="load|fault|score|compare|simulate")
     load = commands.add_parser("load", parents=[series], help="fit a load model")
     load.add_argument(
         "recipe", nargs="?", help="a file of training/recipes, without .toml; own, or caller for a snapshot"
@@ -130,6 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--name", help="of the caller's model: load- and 32 hexadecimal digits")
     load.add_argument("--attached", action="store_true", help="end as soon as standard input closes")
     load.set_defaults(run=train_load)
+    fault = commands.add_parser("fault", help="fit the early warning of faults")
+    fault.add_argument("recipe", nargs="?", default="fault", help="a file of training/recipes, without .toml")
+    fault.add_argument("--data", type=Path, default=Path(".forewatt/laboratory"), help="folder of a simulated campaign")
+    fault.add_argument("--out", type=Path, default=Path(".forewatt/training/fault"), help="folder for what was found")
+    fault.set_defaults(run=train_fault)
     scored = commands.add_parser("score", parents=[series], help="score an artifact on another series")
     scored.add_argument("--artifact", type=Path, default=Path("bentos/load/released"))
     scored.add_argument("--origins", type=int, default=13)
@@ -137,6 +159,11 @@ def _parser() -> argparse.ArgumentParser:
     compared = commands.add_parser("compare", help="say whether two artifacts are the same model")
     compared.add_argument("artifacts", type=Path, nargs=2)
     compared.set_defaults(run=compare)
+    laboratory = commands.add_parser("simulate", help="air-handling units and their faults, from EnergyPlus")
+    laboratory.add_argument("recipe", nargs="?", default="laboratory", help="a file of training/recipes, without .toml")
+    laboratory.add_argument("--out", type=Path, default=Path(".forewatt/laboratory"), help="folder; goes on in it")
+    laboratory.add_argument("--units", type=int, help="no more unit-years than that, of all splits")
+    laboratory.set_defaults(run=simulate_campaign)
     return parser
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 UNITS = {
-    "Q1": "ratio", "Q1b": "ratio", "P3": "ratio", "P4": "ratio",
+    "B01": "ratio", "Q1": "ratio", "Q1b": "ratio", "P3": "ratio", "P4": "ratio",
     "P5": "largest absolute difference", "P5b": "swapped rows of 100,000", "P6": "errors",
     "P1": "ms", "P1b": "ms", "P1@gateway64": "ratio", "P1@nginx64": "ratio",
     "P10": "ms", "P11": "s", "P12": "s", "P13": "s", "P13b": "s", "P13c": "MB", "P14": "s", "P14b": "MiB",

@@ -21,7 +21,7 @@ from bentos.load.features import design_matrix
 from bentos.load.known import Known, known_from
 from bentos.load.profile import Profile
 from bentos.load.schema import ANNUAL_DAYS, MODEL_DAYS, Answer, Day, Model, ModelType, Peak, Question, Reading, Strict
-from bentos.serving.problems import Refused
+from bentos.serving.problems import Refused, invalid
 from bentos.serving.tensors import TensorSpec
 from bentos.serving.threads import Threads
 
@@ -87,7 +87,7 @@ class LoadModel:
         try:
             return self.answer(Question.model_validate_json(body)).model_dump_json().encode()
         except ValidationError as wrong:
-            raise _refused(wrong) from None
+            raise invalid(wrong) from None
         except RegionError as unknown:
             raise Refused(422, "region_unknown", str(unknown)) from None
 
@@ -165,14 +165,6 @@ class LoadModel:
             weather=question.weather,
             warnings=_warnings(question, known, model),
         )
-
-
-def _refused(wrong: ValidationError) -> Refused:
-    """400 for what is no JSON, 422 for what is well-formed but impossible; a place and a word for each fault."""
-    found = wrong.errors(include_url=False, include_input=False, include_context=False)[:50]
-    errors = [{"pointer": "".join(f"/{p}" for p in e["loc"]), "code": e["type"], "message": e["msg"]} for e in found]
-    status = 400 if found[0]["type"] == "json_invalid" else 422
-    return Refused(status, found[0]["type"], f"{found[0]['msg']} ({errors[0]['pointer'] or 'the whole'})", errors)
 
 
 def members() -> list[str]:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from bentos.serving.contract import Shed
 
@@ -46,6 +47,14 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
             "trace_id": trace_id,
         }
         return orjson.dumps(said | ({"errors": list(self.errors)} if self.errors else {}))
+
+
+def invalid(wrong: ValidationError) -> Refused:
+    """400 for what is no JSON, 422 for what is well-formed but impossible; a place and a word for each fault."""
+    found = wrong.errors(include_url=False, include_input=False, include_context=False)[:50]
+    errors = [{"pointer": "".join(f"/{p}" for p in e["loc"]), "code": e["type"], "message": e["msg"]} for e in found]
+    status = 400 if found[0]["type"] == "json_invalid" else 422
+    return Refused(status, found[0]["type"], f"{found[0]['msg']} ({errors[0]['pointer'] or 'the whole'})", errors)
 
 
 def new_trace_id() -> str:

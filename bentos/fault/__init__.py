@@ -1,0 +1,1 @@
+"""Faults of air-handling units, seen before they matter."""

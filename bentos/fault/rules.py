@@ -1,0 +1,350 @@
+"""Rules of the trade: what an engineer concludes from the same readings without any learning.
+
+After ASHRAE Guideline 36-2021, 5.16.14 (fault conditions FC1 to FC15) and APAR (House, Vaezi-Nejad, Whitcomb 2001;
+Schein et al. 2006), worded anew for quarter-hour means. A rule is judged only in the state that it speaks about, with
+the fan proven on for half an hour and sensors that may be believed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bentos.fault.laws import CLOSED, MOVED
+from bentos.fault.operation import Operation
+from bentos.fault.schema import FaultCode
+from bentos.fault.windows import STEP, Floats, Truth
+
+# Tolerances. G36: its default; the others say why.
+SENSOR = 1.0  # K, of one air temperature (G36: 1 K for supply and return air)
+MIXED = 2.0  # K, mixed air against return or outdoor air (G36: 3 K and 1 K; an average of a quarter-hour is steadier)
+FAN_HEAT = 0.5  # K (G36)
+APART = 5.6  # K between outdoor and return air before a share is judged (APAR 10 °F; G36 6 K)
+SHARE = 0.30  # of outdoor air, from any unit's damper curve (APAR)
+SHARE_KNOWN = 0.15  # the same from the unit's own damper curve
+STATIC = 30.0  # Pa below the set-point (0.12 in. of water)
+FULL_FAN = 87.0  # % of speed from which a fan has no more to give
+OPEN, FULL, IN_USE = 10.0, 95.0, 20.0  # % of a valve or damper that is open, fully open, and surely acting
+FREE_COOLING = 3.0  # K that outdoor air is colder than return air
+HIGH_LIMIT = 18.0  # °C below which outdoor air surely holds less heat than return air
+DIRTY_FILTER = 250.0  # Pa, a usual final resistance, where the clean filter was never seen
+FILTER_RISE = math.log(1.5)  # over the clean filter's pressure drop at the same flow
+SPEED_RISE = math.log(1.10)  # of fan speed over the healthy one at the same flow
+COIL_SHORT = 2.0  # K of cooling that the valve's position promised and the air did not get
+ZONE_APART = 2.0  # K that return air has moved against the zone since the healthy period
+STATIC_SHARE = 0.15  # of the set-point by which static pressure lies below it with fan speed to spare
+SWING = 10.0  # % that a valve or damper goes back and forth in successive quarter-hours
+
+LEAST_SHARE = 0.5  # of the recent judged quarter-hours in which a rule must hold
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``when`` it can be judged, ``fires`` where it holds; both [T] of truth.
+
+    It speaks for ``faults``, the likeliest first, once it held for ``hours`` and for half of the ``recent`` hours that
+    could be judged.
+    """
+
+    code: str
+    faults: tuple[FaultCode, ...]
+    needs: tuple[str, ...]
+    text: str
+    when: Callable[[Operation], Truth]
+    fires: Callable[[Operation], Truth]
+    hours: float = 1.0
+    recent: float = 12.0
+    needs_reference: bool = False
+    needs_settled: bool = True
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A rule that holds: for so many ``hours`` of those ``judged``, from its first to its last quarter-hour."""
+
+    rule: Rule
+    hours: float
+    judged: float
+    since: pd.Timestamp
+    until: pd.Timestamp
+
+    @property
+    def share(self) -> float:
+        return self.hours / self.judged
+
+
+def judge(operation: Operation) -> tuple[list[Fired], list[str]]:
+    """Rules that hold, the longest first, and the codes of all that could be judged."""
+    fired, judged = [], []
+    for rule in RULES:
+        when = _judgeable(rule, operation)
+        hours = float(when.sum()) / 4
+        if hours < rule.hours:
+            continue
+        judged.append(rule.code)
+        holds = rule.fires(operation)[when]
+        recent = holds[-int(4 * rule.recent) :]
+        if recent.sum() >= 4 * rule.hours and recent.mean() >= LEAST_SHARE:
+            stamps = operation.stamps[when][holds]
+            fired.append(Fired(rule, float(holds.sum()) / 4, hours, stamps[0], stamps[-1] + STEP))
+    return sorted(fired, key=lambda found: -found.hours), judged
+
+
+def suspects(fired: Sequence[Fired]) -> dict[FaultCode, float]:
+    """Weight of each fault that rules speak for, summing to one: a rule's first fault before its others."""
+    weights: dict[FaultCode, float] = {}
+    for found in fired:
+        for place, fault in enumerate(found.rule.faults):
+            weights[fault] = weights.get(fault, 0.0) + found.share / len(found.rule.faults) / (place + 1)
+    total = sum(weights.values())
+    return {fault: weight / total for fault, weight in sorted(weights.items(), key=lambda item: -item[1])}
+
+
+def _judgeable(rule: Rule, operation: Operation) -> Truth:
+    when: Truth = rule.when(operation) & operation.have(*rule.needs)
+    if rule.needs_settled:
+        when &= operation.settled
+    return when & (operation.has_reference or not rule.needs_reference)
+
+
+def _always(o: Operation) -> Truth:
+    return np.ones(len(o.stamps), bool)
+
+
+def _idle(o: Operation) -> Truth:
+    return (o.quarters["cooling_valve_position"] <= CLOSED) & (o.quarters["heating_valve_position"] <= CLOSED)
+
+
+def _apart(o: Operation) -> Truth:
+    return np.abs(o.quarters["outdoor_air_temperature"] - o.quarters["return_air_temperature"]) >= APART
+
+
+def _rise(o: Operation) -> Floats:
+    return o.quarters["supply_air_temperature"] - o.quarters["mixed_air_temperature"]
+
+
+def _over_setpoint(o: Operation) -> Floats:
+    return o.quarters["supply_air_temperature"] - o.quarters["supply_air_temperature_setpoint"]
+
+
+def _drive(o: Operation) -> Floats:
+    """Outdoor less return air; NaN where they are nearly alike."""
+    drive = o.quarters["outdoor_air_temperature"] - o.quarters["return_air_temperature"]
+    return np.where(np.abs(drive) >= APART, drive, np.nan)
+
+
+def _outdoor_share(o: Operation) -> Floats:
+    return (o.quarters["mixed_air_temperature"] - o.quarters["return_air_temperature"]) / _drive(o)
+
+
+def _below(name: str, limit: float) -> Callable[[Operation], Truth]:
+    return lambda o: o.quarters[name] <= limit
+
+
+def _above(name: str, limit: float) -> Callable[[Operation], Truth]:
+    return lambda o: o.quarters[name] >= limit
+
+
+def _swings(o: Operation) -> Truth:
+    """True where a valve or the damper went to and fro four times running, each time by more than ``SWING``."""
+    found = np.zeros(len(o.stamps), bool)
+    for name in MOVED:
+        move = np.diff(o.quarters[name], prepend=np.nan)
+        way = np.where(np.abs(move) >= SWING, np.sign(move), 0)
+        turned = way[1:] * way[:-1] < 0
+        found[3:] |= turned[2:] & turned[1:-1] & turned[:-2]
+    return found
+
+
+def _long_runs(truth: Truth, hours: int) -> Truth:
+    """True in stretches that last at least so long."""
+    edges = np.flatnonzero(np.diff(truth, prepend=False, append=False))
+    found = np.zeros(len(truth), bool)
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        found[begin:end] = end - begin >= hours * 4
+    return found
+
+
+AIR = ("outdoor_air_temperature", "return_air_temperature", "mixed_air_temperature")
+COIL = ("mixed_air_temperature", "supply_air_temperature", "cooling_valve_position", "heating_valve_position")
+AIM = ("supply_air_temperature", "supply_air_temperature_setpoint")
+STATIC_POINTS = ("duct_static_pressure", "duct_static_pressure_setpoint", "supply_fan_speed")
+DAMPER = (*AIR, "outdoor_damper_position")
+FREE = (*DAMPER[:2], "outdoor_damper_position", "cooling_valve_position")
+
+
+def _mixed_of(o: Operation) -> tuple[Floats, Floats]:
+    return o.quarters["outdoor_air_temperature"], o.quarters["return_air_temperature"]
+
+
+def _free_cooling_wasted(o: Operation) -> Truth:
+    r = o.quarters
+    cool = r["outdoor_air_temperature"] < np.minimum(r["return_air_temperature"] - FREE_COOLING, HIGH_LIMIT)
+    return cool & (r["outdoor_damper_position"] < 40)
+
+
+def _hot_air_let_in(o: Operation) -> Truth:
+    r = o.quarters
+    warm = r["outdoor_air_temperature"] > r["return_air_temperature"] + FREE_COOLING
+    return warm & (r["outdoor_damper_position"] > 90)
+
+
+def _filter_high(o: Operation) -> Truth:
+    """Against the clean filter where it was seen, else against a usual final resistance."""
+    if not o.has_reference:
+        return o.quarters["filter_pressure_drop"] >= DIRTY_FILTER
+    by_flow, by_speed = o.errors["filter_flow"], o.errors["filter_speed"]
+    return np.where(np.isnan(by_flow), by_speed, by_flow) >= FILTER_RISE
+
+
+def _share_wrong(o: Operation) -> Truth:
+    return np.abs(o.errors["mixing"] / _drive(o)) >= (SHARE_KNOWN if o.has_reference else SHARE)
+
+
+RULES = [
+    Rule(
+        "FC1", ("F-FAN-BELT", "F-DUCT-LEAK", "F-FILTER"), STATIC_POINTS,
+        "Static pressure stays below its set-point with the fan at full speed.",
+        _above("supply_fan_speed", FULL_FAN),
+        lambda o: o.quarters["duct_static_pressure"] < o.quarters["duct_static_pressure_setpoint"] - STATIC,
+    ),
+    Rule(
+        "FC2", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
+        "Mixed air is colder than both the airs it is mixed of.",
+        _always,
+        lambda o: o.quarters["mixed_air_temperature"] < np.minimum(*_mixed_of(o)) - MIXED,
+        hours=3,
+    ),
+    Rule(
+        "FC3", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
+        "Mixed air is warmer than both the airs it is mixed of.",
+        _always,
+        lambda o: o.quarters["mixed_air_temperature"] > np.maximum(*_mixed_of(o)) + MIXED,
+        hours=3,
+    ),
+    Rule(
+        "FC4", ("F-HUNT",), COIL[2:],
+        "A valve or the damper swings to and fro without rest.",
+        _swings, _swings, hours=1,
+    ),
+    Rule(
+        "FC5", ("F-HCV-STUCK", "F-COIL-FOUL"), COIL,
+        "The heating valve is open and the air does not get warmer.",
+        lambda o: (o.quarters["heating_valve_position"] >= IN_USE) & (o.quarters["cooling_valve_position"] <= CLOSED),
+        lambda o: _rise(o) < FAN_HEAT + SENSOR,
+    ),
+    Rule(
+        "FC6", ("F-OAD-STUCK", "F-SEN-BIAS"), DAMPER,
+        "The share of outdoor air is not what the damper's position gives.",
+        lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] > 5), _share_wrong, hours=3,
+    ),
+    Rule(
+        "FC7", ("F-HCV-STUCK", "F-COIL-FOUL"), (*AIM, "heating_valve_position"),
+        "Supply air stays too cold with the heating valve fully open.",
+        _above("heating_valve_position", FULL), lambda o: _over_setpoint(o) < -SENSOR - FAN_HEAT,
+    ),
+    Rule(
+        "FC10", ("F-OAD-STUCK", "F-SEN-BIAS"), DAMPER,
+        "The outdoor damper is fully open and mixed air is not outdoor air.",
+        lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] >= FULL),
+        lambda o: np.abs(o.quarters["mixed_air_temperature"] - o.quarters["outdoor_air_temperature"]) > MIXED,
+    ),
+    Rule(
+        "DMP-1", ("F-OAD-LEAK", "F-OAD-STUCK"), DAMPER,
+        "The outdoor damper is closed and outdoor air comes in.",
+        lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] <= 5), lambda o: _outdoor_share(o) > SHARE,
+    ),
+    Rule(
+        "FC11", ("F-ECON",), FREE,
+        "Outdoor air would cool for nothing, but water cools and the damper stays shut.",
+        _above("cooling_valve_position", OPEN), _free_cooling_wasted, hours=2,
+    ),
+    Rule(
+        "ECON-4", ("F-ECON", "F-OAD-STUCK"), FREE,
+        "Outdoor air warmer than return air is let in and cooled.",
+        _above("cooling_valve_position", OPEN), _hot_air_let_in, hours=2,
+    ),
+    Rule(
+        "FC13", ("F-CCV-STUCK", "F-COIL-FOUL"), (*AIM, "cooling_valve_position"),
+        "Supply air stays too warm with the cooling valve fully open.",
+        _above("cooling_valve_position", FULL), lambda o: _over_setpoint(o) > SENSOR + FAN_HEAT,
+    ),
+    Rule(
+        "CLG-1", ("F-CCV-STUCK",), COIL,
+        "The cooling valve is open and the air does not get colder.",
+        lambda o: (o.quarters["cooling_valve_position"] >= IN_USE) & (o.quarters["heating_valve_position"] <= CLOSED),
+        lambda o: _rise(o) > FAN_HEAT - SENSOR,
+    ),
+    Rule(
+        "FC14", ("F-CCV-LEAK", "F-CCV-STUCK"), COIL,
+        "Both valves are closed and the air gets colder.",
+        _idle, lambda o: _rise(o) < FAN_HEAT - 2 * SENSOR,
+    ),
+    Rule(
+        "FC15", ("F-HCV-LEAK", "F-HCV-STUCK"), COIL,
+        "Both valves are closed and the air gets warmer than the fan explains.",
+        _idle, lambda o: _rise(o) > FAN_HEAT + 2 * SENSOR,
+    ),
+    Rule(
+        "SIMUL", ("F-SIMUL", "F-HCV-LEAK", "F-CCV-LEAK"), COIL[2:],
+        "Heating and cooling valves are open at once.",
+        lambda o: (o.quarters["cooling_valve_position"] > OPEN) | (o.quarters["heating_valve_position"] > OPEN),
+        lambda o: (o.quarters["cooling_valve_position"] > OPEN) & (o.quarters["heating_valve_position"] > OPEN),
+    ),
+    Rule(
+        "COIL-1", ("F-COIL-FOUL", "F-CCV-STUCK"), COIL,
+        "The cooling valve opens further than it used to for the same cooling.",
+        _above("cooling_valve_position", OPEN), lambda o: o.errors["coil"] > COIL_SHORT,
+        hours=3, needs_reference=True,
+    ),
+    Rule(
+        "CMD-1", ("F-FAN-FAIL",), ("supply_fan_status", "supply_fan_speed"),
+        "The fan is told to run and does not.",
+        _above("supply_fan_speed", IN_USE), lambda o: o.quarters["supply_fan_status"] < 0.05,
+        hours=0.5, recent=1, needs_settled=False,
+    ),
+    Rule(
+        "FAN-1", ("F-FAN-BELT", "F-FILTER"), ("supply_fan_speed", "supply_air_flow"),
+        "The fan must turn faster than it used to for the same flow of air.",
+        _always, lambda o: o.errors["speed_flow"] >= SPEED_RISE, hours=3, needs_reference=True,
+    ),
+    Rule(
+        "FLT-1", ("F-FILTER",), ("filter_pressure_drop", "supply_fan_speed"),
+        "The filter's pressure drop is too high for the flow of air.",
+        _above("supply_fan_speed", IN_USE), _filter_high, hours=3,
+    ),
+    Rule(
+        "DUCT-1", ("F-DUCT-LEAK", "F-FAN-BELT"), STATIC_POINTS,
+        "Static pressure lies below its set-point although the fan could turn faster.",
+        _below("supply_fan_speed", FULL_FAN),
+        lambda o: o.quarters["duct_static_pressure"]
+        < (1 - STATIC_SHARE) * o.quarters["duct_static_pressure_setpoint"] - STATIC / 2,
+        hours=3,
+    ),
+    Rule(
+        "RET-1", ("F-SEN-DRIFT", "F-SEN-BIAS"), ("return_air_temperature", "zone_temperature"),
+        "Return air has moved away from the zone it comes from.",
+        _always, lambda o: np.abs(o.errors["return_zone"]) >= ZONE_APART, hours=3, needs_reference=True,
+    ),
+    Rule(
+        "SCHED", ("F-SCHED",), ("supply_fan_status", "occupied"),
+        "The unit runs for hours while nobody is there.",
+        _below("occupied", 0.5),
+        lambda o: _long_runs((o.quarters["occupied"] < 0.5) & (o.quarters["supply_fan_status"] > 0.95), 4),
+        hours=4, needs_settled=False,
+    ),
+    Rule(
+        "SV-FLAT", ("F-SEN-STUCK",), ("supply_fan_status",),
+        "An air temperature has not moved at all while the fan ran.",
+        _always, lambda o: o.flat, hours=6,
+    ),
+    Rule(
+        "SV-STALE", ("F-COMMS",), (),
+        "A required point has been silent until now.",
+        _always, lambda o: o.silent, hours=2, recent=4, needs_settled=False,
+    ),
+]  # fmt: skip

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from units import campaign, episodes_of, readings
+
+from training.alarm_scores import calibration_error, figures
+from training.calibration import calibrate
+from training.datasets import DataError
+from training.early_warning import HOUR, Labels
+from training.fault import Recipe, ask, fit
+from training.fault_pipeline import judge_plain
+from training.fleet import Watched, open_fleet, types_of, watched
+from training.timemixer import EarlyWarning
+
+TINY = Recipe("tiny", width=8, batch=64, draws=1024, epochs=3, validations=256)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return campaign(tmp_path_factory.mktemp("lab") / "campaign", {"train": 5, "validation": 3, "test": 3})
+
+
+@pytest.fixture(scope="module")
+def fleets(folder: Path) -> dict[str, list[Watched]]:
+    return {split: open_fleet(folder, split) for split in ("train", "validation", "test")}
+
+
+@pytest.fixture(scope="module")
+def types(folder: Path) -> list[str]:
+    return types_of(folder)
+
+
+@pytest.fixture(scope="module")
+def network(fleets: dict[str, list[Watched]], types: list[str]) -> EarlyWarning:
+    torch.set_num_threads(1)
+    return fit(fleets["train"], fleets["validation"], types, TINY)
+
+
+def test_a_unit_is_watched_from_the_end_of_its_healthy_period_and_before_any_fault(
+    fleets: dict[str, list[Watched]],
+) -> None:
+    for unit in fleets["train"]:
+        assert all(unit.life.begin <= episode.onset for episode in unit.life.episodes)
+        assert unit.prepared.has_reference
+
+
+def test_no_unit_is_in_two_splits(fleets: dict[str, list[Watched]]) -> None:
+    names = [unit.life.unit for fleet in fleets.values() for unit in fleet]
+    assert len(names) == len(set(names))
+
+
+def test_a_folder_without_a_campaign_is_refused(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(DataError, match=r"episodes\.parquet"):
+        open_fleet(tmp_path, "train")
+    with pytest.raises(DataError, match="no unit of the split 'other'"):
+        open_fleet(folder, "other")
+
+
+def test_readings_after_the_moment_of_asking_change_no_window(tmp_path: Path) -> None:
+    rows = episodes_of("one", "test", 1, 120, np.random.default_rng(0))
+    table = readings(np.random.default_rng(1), rows)
+    now = table.index[0].floor("D") + pd.Timedelta(days=70, hours=5)
+    other = table.copy()
+    other.loc[other.index > now] = np.random.default_rng(2).normal(20, 5, other.loc[other.index > now].shape)
+    at = pd.DatetimeIndex([now])
+    assert np.array_equal(watched("one", rows, table).windows(at), watched("one", rows, other).windows(at))
+
+
+def test_a_few_windows_of_training_tell_a_drifting_sensor_from_a_healthy_unit(
+    network: EarlyWarning, fleets: dict[str, list[Watched]], types: list[str]
+) -> None:
+    drift = types.index("F-SEN-DRIFT")
+    for unit in fleets["test"][1:]:
+        episode = next(e for e in unit.life.episodes if e.code == "F-SEN-DRIFT")
+        at = pd.DatetimeIndex([unit.life.begin + 12 * HOUR, episode.functional_limit - 24 * HOUR])
+        said = ask(network, unit, at, TINY.channels)
+        assert said.kind[1, drift] > 0.5 > said.kind[0, drift]
+        assert said.hazard[1, -1] > said.hazard[0, -1]
+
+
+def test_the_same_seed_gives_the_same_network(fleets: dict[str, list[Watched]], types: list[str]) -> None:
+    short = replace(TINY, draws=128, epochs=1)
+    one, other = (fit(fleets["train"][:2], fleets["validation"][:1], types, short).state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_baselines_see_faults_that_daily_features_show_and_raise_few_false_alerts(
+    fleets: dict[str, list[Watched]], types: list[str]
+) -> None:
+    found = judge_plain(fleets["train"], fleets["validation"], fleets["test"], types)
+    assert [each.name for each in found] == ["LogisticRegression", "HistGradientBoosting"]
+    for each in found:
+        assert figures(each.outcome)["Q10"] == 1
+        assert figures(each.outcome)["Q12"] < 0.5
+
+
+def test_calibration_takes_back_that_training_saw_faults_too_often_and_keeps_the_order_of_horizons() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(-3, 1.5, 4000)
+    came = (rng.random(4000) < 1 / (1 + np.exp(-true))).astype(np.float32)
+    hazard = np.repeat((true + 2)[:, None], 6, axis=1)  # as if half of all windows were faulty
+    nothing = np.zeros(4000)
+    truth = Labels(np.repeat(came[:, None], 6, axis=1), np.ones((4000, 6), bool), nothing.astype(int), nothing > 0,
+                   nothing.astype(np.float32))  # fmt: skip
+    chances = calibrate(hazard, truth).chances(hazard)
+    assert calibration_error(chances[:, 3], came) < 0.02 < calibration_error(1 / (1 + np.exp(-hazard[:, 3])), came)
+    assert (np.diff(chances, axis=1) >= 0).all()

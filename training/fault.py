@@ -1,0 +1,170 @@
+"""Fit the early warning of faults: windows drawn from the training units, the loop in the open, the best epoch kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from torch.optim.lr_scheduler import OneCycleLR
+
+from bentos.fault.schema import HORIZONS
+from bentos.fault.windows import CHANNELS, STEPS
+from training.early_warning import HOUR, Labels
+from training.fleet import Watched
+from training.progress import Stage
+from training.timemixer import EarlyWarning, Shape
+
+RECIPES = Path(__file__).parent / "recipes"
+BATCH = 256  # windows that are answered at once
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit: ``recipes/<name>.toml`` lists what differs from these defaults, and why."""
+
+    name: str
+    width: int = 16
+    inner: int = 32
+    blocks: int = 1
+    coarser: int = 3
+    dropout: float = 0.1
+    batch: int = 128
+    draws: int = 8000  # windows an epoch
+    epochs: int = 10
+    patience: int = 3  # epochs without a better one on the validation units
+    rate: float = 0.004
+    weight_decay: float = 0.01
+    every_hours: int = 6  # moments of training from which windows are drawn
+    validations: int = 2048  # windows of the validation units, the same after each epoch
+    deaf: float = 0.1  # share of the windows of training in which a channel of readings is silent
+    severity_weight: float = 2.0
+    seed: int = 0
+    channels: list[str] = field(default_factory=lambda: [*CHANNELS])
+    most_units: int | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """Of the network."""
+        return Shape(STEPS, self.coarser, self.width, self.inner, self.blocks, 25, self.dropout)
+
+    @classmethod
+    def open(cls, name: str) -> Recipe:
+        """Raises ``ValueError`` for a recipe that is not there."""
+        path = RECIPES / f"{name}.toml"
+        if not path.is_file():
+            raise ValueError(f"There is no recipe '{name}' in {RECIPES.name}.")
+        return cls(name=name, **tomllib.loads(path.read_text())["recipe"])
+
+
+@dataclass(frozen=True)
+class Said:
+    """The network's answers: log-odds ``hazard`` [N, 6], share of each ``kind`` [N, K], ``severity`` [N]."""
+
+    hazard: NDArray[np.float64]
+    kind: NDArray[np.float64]
+    severity: NDArray[np.float64]
+
+
+class Drawer:
+    """Deals windows with their labels: half of them while something is wrong or soon will be, each fault as often."""
+
+    def __init__(self, fleet: Sequence[Watched], types: Sequence[str], recipe: Recipe) -> None:
+        self.fleet, self.recipe = fleet, recipe
+        self.rng = np.random.default_rng(recipe.seed)
+        asked = [unit.moments(recipe.every_hours * HOUR) for unit in fleet]
+        self.unit = np.repeat(np.arange(len(fleet)), [len(at) for at in asked])
+        self.at = [moment for at in asked for moment in at]
+        self.labels = Labels.joined([unit.labels(at, types) for unit, at in zip(fleet, asked, strict=True)])
+        self.columns = [CHANNELS.index(name) for name in recipe.channels]
+        sorts = np.where(self.labels.severity > 0, self.labels.kind, 0)
+        counts = np.bincount(sorts, minlength=len(types)).astype(float)
+        share = np.where(np.arange(len(types)) == 0, 0.5, 0.5 / max((counts[1:] > 0).sum(), 1))
+        self.chance = share[sorts] / counts[sorts] / (share[counts > 0]).sum()
+
+    def epoch(self) -> Iterator[tuple[Tensor, Labels]]:
+        """Batches [N, T, C] with labels, ``draws`` windows in all, drawn anew."""
+        rows = self.rng.choice(len(self.at), self.recipe.draws, p=self.chance)
+        for first in range(0, len(rows), self.recipe.batch):
+            chosen = rows[first : first + self.recipe.batch]
+            stacked = np.stack([self.fleet[u].prepared.window(at) for u, at in self._each(chosen)])
+            yield torch.from_numpy(self._deafened(stacked[..., self.columns])), self.labels[chosen]
+
+    def _each(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, pd.Timestamp]]:
+        return ((int(self.unit[row]), self.at[row]) for row in rows)
+
+    def _deafened(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Some windows lose a few channels, as they would with a point that was never sent."""
+        silent = self.rng.random((len(windows), windows.shape[2])) < 0.1
+        silent &= (self.rng.random(len(windows)) < self.recipe.deaf)[:, None]
+        return np.where(silent[:, None], np.float32(0), windows)
+
+
+def loss_of(answer: tuple[Tensor, Tensor, Tensor], truth: Labels, severity_weight: float) -> Tensor:
+    """Mean over what can be judged: each horizon's cross-entropy, the type's, the severity's square."""
+    hazard, kind, severity = answer
+    judged, telling = torch.from_numpy(truth.judged), torch.from_numpy(truth.telling)
+    horizons = binary_cross_entropy_with_logits(hazard[judged], torch.from_numpy(truth.hazard)[judged])
+    kinds = cross_entropy(kind[telling], torch.from_numpy(truth.kind)[telling])
+    return horizons + kinds + severity_weight * mse_loss(severity, torch.from_numpy(truth.severity))
+
+
+def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence[str], recipe: Recipe) -> EarlyWarning:
+    """Train on some units, and keep the epoch that was best on others."""
+    torch.manual_seed(recipe.seed)
+    network = EarlyWarning(len(recipe.channels), len(HORIZONS), len(types), recipe.shape)
+    drawer = Drawer(train, types, recipe)
+    held_out = [*Drawer(validation, types, replace(recipe, deaf=0.0, draws=recipe.validations)).epoch()]
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    steps = math.ceil(recipe.draws / recipe.batch)
+    schedule = OneCycleLR(optimizer, recipe.rate, steps_per_epoch=steps, epochs=recipe.epochs, pct_start=0.2)
+    best, since, kept = np.inf, 0, copy.deepcopy(network.state_dict())
+    for epoch in range(recipe.epochs):
+        network.train()
+        stage, losses = Stage(f"epoch {epoch + 1}", steps, "batch"), list[float]()
+        for windows, labels in drawer.epoch():
+            optimizer.zero_grad()
+            loss = loss_of(network(windows), labels, recipe.severity_weight)
+            torch.autograd.backward(loss)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+            stage.done()
+        error = _error(network, held_out, recipe)
+        print(f"epoch {epoch + 1}: training {np.mean(losses):.3f}, validation {error:.3f}", flush=True)
+        since = 0 if error < best else since + 1
+        if error < best:
+            best, kept = error, copy.deepcopy(network.state_dict())
+        if since == recipe.patience:
+            break
+    network.load_state_dict(kept)
+    return network.eval()
+
+
+def ask(network: EarlyWarning, unit: Watched, at: pd.DatetimeIndex, channels: Sequence[str]) -> Said:
+    """What the network says of one unit at each moment."""
+    columns, parts = [CHANNELS.index(name) for name in channels], []
+    with torch.inference_mode():
+        for first in range(0, len(at), BATCH):
+            windows = torch.from_numpy(unit.windows(at[first : first + BATCH])[..., columns])
+            hazard, kind, severity = network(windows)
+            parts.append([hazard.double(), kind.double().softmax(1), severity.double()])
+    return Said(*(torch.cat(each).numpy() for each in zip(*parts, strict=True)))
+
+
+def _error(network: EarlyWarning, held_out: Sequence[tuple[Tensor, Labels]], recipe: Recipe) -> float:
+    """The mean loss on windows drawn as those of training are: how often a fault comes is calibration's."""
+    network.eval()
+    with torch.inference_mode():
+        losses = [float(loss_of(network(windows), labels, recipe.severity_weight)) for windows, labels in held_out]
+    return float(np.mean(losses))
