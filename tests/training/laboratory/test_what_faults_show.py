@@ -24,13 +24,11 @@ def test_three_days_after_a_repair_the_building_has_nearly_forgotten_the_fault(t
 
 def test_a_ramp_begins_at_its_onset_and_not_before(twins):
     (clogged,) = (episode for episode in twins.unit.episodes if episode.fault == "F-FILTER")
-    on = (twins.sound["supply_fan_status"] == 1) & (twins.sound["filter_pressure_drop"] > 10)
+    on = (twins.sound["supply_fan_status"] == 1) & (twins.sound["filter_pressure_drop"] > 4)
     growth = (twins.faulty["filter_pressure_drop"] / twins.sound["filter_pressure_drop"])[on].dropna()
     assert growth[: clogged.onset].iloc[-20:].mean() == pytest.approx(1, abs=0.02)
-    early = growth[clogged.onset : clogged.onset + pd.Timedelta(hours=8)]
-    late = growth[clogged.functional_limit - pd.Timedelta(hours=8) : clogged.functional_limit]
-    assert early.mean() < 1.2
-    assert 1.8 < late.mean() < 2.3
+    assert growth[clogged.onset :].iloc[:16].mean() < 1.1
+    assert 1.8 < growth[: clogged.functional_limit].iloc[-16:].mean() < 2.3  # 1.3 more is the limit, Sunday before it
 
 
 def test_a_leaking_cooling_valve_cools_although_it_is_shut(twins):
