@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up doctor test check train load capacity tune canaries figures bench-peers clean
+.PHONY: help up doctor test check train simulate load capacity tune canaries figures bench-peers clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,6 +43,10 @@ check: .venv/dev ## format, lint, types, import contracts
 train: .venv/dev ## fit the released model again, score it, compare it with the one in the repository
 	python -m training load released --out $(FOREWATT_DATA)/training
 	python -m training compare $(FOREWATT_DATA)/training/artifact bentos/load/released
+
+simulate: .venv/dev ## run the fault laboratory into $FOREWATT_DATA/laboratory; goes on where it stopped
+	@mkdir -p -m 700 $(FOREWATT_DATA)
+	python -m training simulate laboratory --out $(FOREWATT_DATA)/laboratory
 
 load: .venv/dev ## ask a started system with the short load suites; reports in $FOREWATT_DATA/load. Exit: 1 not enough, 2 says nothing
 	python -m loadtests --out $(FOREWATT_DATA)/load

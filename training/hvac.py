@@ -48,7 +48,7 @@ LBNL_COLUMNS = {
     "outdoor_damper_position": Column("AHU: Outdoor Air Damper Control Signal", "1"),
     "cooling_valve_position": Column("AHU: Cooling Coil Valve Control Signal", "1"),
     "heating_valve_position": Column("AHU: Heating Coil Valve Control Signal", "1"),
-    # The inventory says psi; 1.4 psi is 9,650 Pa, ten times what a duct holds, and 1.4 inches of water are 349 Pa.
+    # It is told as psi; 1.4 psi is 9,650 Pa, ten times what a duct holds, and 1.4 inches of water are 349 Pa.
     "duct_static_pressure": Column("AHU: Supply Air Duct Static Pressure", "[in_i'H2O]"),
     "duct_static_pressure_setpoint": Column("AHU: Supply Air Duct Static Pressure Set Point", "[in_i'H2O]"),
     "occupied": Column("Occupancy Mode Indicator", "1"),

@@ -102,4 +102,4 @@ def test_a_real_units_export_opens_by_a_map_of_its_columns():
     table = open_table(AHU7 / "data_ahu7.csv", "timestamp", named, "UTC")
     assert len(table) == 10213
     assert table["return_air_temperature"].median() == pytest.approx(20, abs=4)
-    assert table["duct_static_pressure"].max() == pytest.approx(373, abs=125)
+    assert 200 < table["duct_static_pressure"].max() < 700

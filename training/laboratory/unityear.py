@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bentos.fault.points import NAMES
-from training.laboratory.airside import INPUTS
 from training.laboratory.building import Building, occupied, running
 from training.laboratory.campaign import Unit
+from training.laboratory.controls import INPUTS
 from training.laboratory.energyplus import simulate
 from training.laboratory.faults import effects
 from training.laboratory.points import points

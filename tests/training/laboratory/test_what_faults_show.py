@@ -24,26 +24,24 @@ def test_three_days_after_a_repair_the_building_has_nearly_forgotten_the_fault(t
 
 def test_a_ramp_begins_at_its_onset_and_not_before(twins):
     (clogged,) = (episode for episode in twins.unit.episodes if episode.fault == "F-FILTER")
-    on = (twins.sound["supply_fan_status"] == 1) & (twins.sound["filter_pressure_drop"] > 10)
+    on = (twins.sound["supply_fan_status"] == 1) & (twins.sound["filter_pressure_drop"] > 4)
     growth = (twins.faulty["filter_pressure_drop"] / twins.sound["filter_pressure_drop"])[on].dropna()
-    assert (growth[: clogged.onset].iloc[-20:] == 1).all()
-    early = growth[clogged.onset : clogged.onset + pd.Timedelta(hours=8)]
-    late = growth[clogged.functional_limit - pd.Timedelta(hours=8) : clogged.functional_limit]
-    assert early.mean() < 1.2
-    assert 1.8 < late.mean() < 2.3
+    assert growth[: clogged.onset].iloc[-20:].mean() == pytest.approx(1, abs=0.02)
+    assert growth[clogged.onset :].iloc[:16].mean() < 1.1
+    assert 1.8 < growth[: clogged.functional_limit].iloc[-16:].mean() < 2.3  # 1.3 more is the limit, Sunday before it
 
 
 def test_a_leaking_cooling_valve_cools_although_it_is_shut(twins):
-    _, faulty = twins.differ("F-CCV-LEAK")
-    sound = twins.sound.loc[faulty.index]
+    more, faulty = twins.differ("F-CCV-LEAK")
+    sound = twins.sound[twins.sound["supply_fan_status"] == 1]
 
-    def rise_while_shut(readings: pd.DataFrame) -> float:
-        shut = (readings["cooling_valve_position"] == 0) & (readings["heating_valve_position"] == 0)
-        assert shut.sum() > 20
-        return (readings["supply_air_temperature"] - readings["mixed_air_temperature"])[shut].mean()
+    def rise_while_shut(readings: pd.DataFrame) -> pd.Series:
+        rise = readings["supply_air_temperature"] - readings["mixed_air_temperature"]
+        return rise[readings["cooling_valve_position"] == 0].dropna()
 
-    assert rise_while_shut(faulty) < -1
-    assert rise_while_shut(sound) > 0  # the fan warms
+    assert rise_while_shut(faulty).median() < -1
+    assert rise_while_shut(sound).median() > 0  # the fan warms
+    assert more["cooling_valve_position"].mean() < -5  # less is asked of a valve that lets water through anyway
 
 
 def test_a_leaking_heating_valve_makes_the_cooling_coil_work_against_it(twins):
@@ -146,4 +144,4 @@ def test_the_damper_brings_as_much_outdoor_air_as_energyplus_mixes(twins):
     share = ((sound["return_air_temperature"] - sound["mixed_air_temperature"]) / drive)[drive > 6]
     position = sound["outdoor_damper_position"][drive > 6]
     ranks = pd.concat([share, position], axis=1).dropna().rank()
-    assert np.corrcoef(ranks.to_numpy().T)[0, 1] > 0.9
+    assert np.corrcoef(ranks.to_numpy().T)[0, 1] > 0.85
