@@ -33,12 +33,15 @@ FREE_COOLING = 3.0  # K that outdoor air is colder than return air
 HIGH_LIMIT = 18.0  # °C below which outdoor air surely holds less heat than return air
 DIRTY_FILTER = 250.0  # Pa, a usual final resistance, where the clean filter was never seen
 FILTER_RISE = math.log(1.5)  # over the clean filter's pressure drop at the same flow
+COMMANDED = 25.0  # % of speed that a stopped fan's controller does not rest at
+POWER_RISE = math.log(1.2)  # over the healthy fan's power at the same flow; demand alone moves it by a tenth
 SPEED_RISE = math.log(1.10)  # of fan speed over the healthy one at the same flow
 COIL_SHORT = 2.0  # K of cooling that the valve's position promised and the air did not get
 ZONE_APART = 2.0  # K that return air has moved against the zone since the healthy period
 STATIC_SHARE = 0.15  # of the set-point by which static pressure lies below it with fan speed to spare
 SWING = 10.0  # % that a valve or damper goes back and forth in successive quarter-hours
 
+SCHEDULE = 0.1  # weight of a wrong schedule among suspects
 LEAST_SHARE = 0.5  # of the recent judged quarter-hours in which a rule must hold
 
 
@@ -95,11 +98,15 @@ def judge(operation: Operation) -> tuple[list[Fired], list[str]]:
 
 
 def suspects(fired: Sequence[Fired]) -> dict[FaultCode, float]:
-    """Weight of each fault that rules speak for, summing to one: a rule's first fault before its others."""
+    """Weight of each fault that rules speak for, summing to one: a rule's first fault before its others.
+
+    A wrong schedule makes no other fault less likely, so that it comes after them.
+    """
     weights: dict[FaultCode, float] = {}
     for found in fired:
         for place, fault in enumerate(found.rule.faults):
-            weights[fault] = weights.get(fault, 0.0) + found.share / len(found.rule.faults) / (place + 1)
+            weight = found.share / len(found.rule.faults) / (place + 1)
+            weights[fault] = weights.get(fault, 0.0) + weight * (SCHEDULE if fault == "F-SCHED" else 1)
     total = sum(weights.values())
     return {fault: weight / total for fault, weight in sorted(weights.items(), key=lambda item: -item[1])}
 
@@ -304,13 +311,18 @@ RULES = [
     Rule(
         "CMD-1", ("F-FAN-FAIL",), ("supply_fan_status", "supply_fan_speed"),
         "The fan is told to run and does not.",
-        _above("supply_fan_speed", IN_USE), lambda o: o.quarters["supply_fan_status"] < 0.05,
+        _above("supply_fan_speed", COMMANDED), lambda o: o.quarters["supply_fan_status"] < 0.05,
         hours=0.5, recent=1, needs_settled=False,
     ),
     Rule(
         "FAN-1", ("F-FAN-BELT", "F-FILTER"), ("supply_fan_speed", "supply_air_flow"),
         "The fan must turn faster than it used to for the same flow of air.",
         _always, lambda o: o.errors["speed_flow"] >= SPEED_RISE, hours=3, needs_reference=True,
+    ),
+    Rule(
+        "FAN-2", ("F-FILTER", "F-FAN-BELT"), ("supply_fan_power", "supply_air_flow"),
+        "The fan draws more power than it used to for the same flow of air.",
+        _always, lambda o: o.errors["power_flow"] >= POWER_RISE, hours=3, needs_reference=True,
     ),
     Rule(
         "FLT-1", ("F-FILTER",), ("filter_pressure_drop", "supply_fan_speed"),
