@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from bentos.fault.balance import balance
+from bentos.fault.inspection import judge, suspects
 from bentos.fault.operation import observe
 from bentos.fault.points import CONVERSIONS
-from bentos.fault.rules import judge, suspects
 from bentos.fault.windows import SPAN, STEP, judged, reference_of
 
 SHARED = Path(os.environ.get("FOREWATT_SHARED", "../shared")) / "data"

@@ -10,8 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from air_handler import changed, healthy
 
+from bentos.fault.inspection import judge, suspects
 from bentos.fault.operation import observe
-from bentos.fault.rules import RULES, judge, suspects
+from bentos.fault.rules import RULES
 from bentos.fault.schema import FaultCode
 from bentos.fault.windows import judged, reference_of
 
