@@ -10,10 +10,10 @@ import pandas as pd
 from pydantic import ValidationError
 
 from bentos.fault.balance import Balance, balance
+from bentos.fault.inspection import Fired, judge
 from bentos.fault.operation import Operation, observe
 from bentos.fault.points import CONVERSIONS, POINTS
 from bentos.fault.reference import Reference
-from bentos.fault.rules import Fired, judge
 from bentos.fault.schema import Question, Readings
 from bentos.fault.windows import SPAN, STEP, Window, days_of, judged, packed
 from bentos.serving.problems import Refused

@@ -10,21 +10,21 @@ import pandas as pd
 from bentos.fault.actions import ACTIONS, UNLOCKS
 from bentos.fault.case import Case
 from bentos.fault.evidence import LAW_POINTS
+from bentos.fault.inspection import suspects
 from bentos.fault.points import NAMES, REQUIRED
 from bentos.fault.reference import DAILY
-from bentos.fault.rules import suspects
 from bentos.fault.schema import (
     HORIZONS,
     Action,
     Evidence,
     FaultCode,
     Missing,
-    Strict,
     Suspect,
     Validity,
     Verdict,
     Verdicts,
 )
+from bentos.fault.series import Strict
 
 CERTAIN = {"CMD-1", "SV-FLAT", "SV-STALE"}  # rules that see a function lost, not a suspicion
 SILENT = 1 / 3  # share of quarter-hours below which a point counts as missing

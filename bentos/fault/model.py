@@ -24,11 +24,10 @@ from bentos.fault.schema import (
     FaultCode,
     HealthyPeriod,
     Model,
-    Points,
     Question,
     ReferenceAnswer,
-    Strict,
 )
+from bentos.fault.series import Points, Strict
 from bentos.fault.windows import CHANNELS, STEPS, Window, reference_of
 from bentos.serving.problems import Refused, invalid
 from bentos.serving.tensors import TensorSpec

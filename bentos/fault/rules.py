@@ -8,16 +8,15 @@ the fan proven on for half an hour and sensors that may be believed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from bentos.fault.laws import CLOSED, MOVED
 from bentos.fault.operation import Operation
 from bentos.fault.schema import FaultCode
-from bentos.fault.windows import STEP, Floats, Truth
+from bentos.fault.windows import Floats, Truth
 
 # Tolerances. G36: its default; the others say why.
 SENSOR = 1.0  # K, of one air temperature (G36: 1 K for supply and return air)
@@ -33,13 +32,13 @@ FREE_COOLING = 3.0  # K that outdoor air is colder than return air
 HIGH_LIMIT = 18.0  # °C below which outdoor air surely holds less heat than return air
 DIRTY_FILTER = 250.0  # Pa, a usual final resistance, where the clean filter was never seen
 FILTER_RISE = math.log(1.5)  # over the clean filter's pressure drop at the same flow
+COMMANDED = 25.0  # % of speed that a stopped fan's controller does not rest at
+POWER_RISE = math.log(1.2)  # over the healthy fan's power at the same flow; demand alone moves it by a tenth
 SPEED_RISE = math.log(1.10)  # of fan speed over the healthy one at the same flow
 COIL_SHORT = 2.0  # K of cooling that the valve's position promised and the air did not get
 ZONE_APART = 2.0  # K that return air has moved against the zone since the healthy period
 STATIC_SHARE = 0.15  # of the set-point by which static pressure lies below it with fan speed to spare
 SWING = 10.0  # % that a valve or damper goes back and forth in successive quarter-hours
-
-LEAST_SHARE = 0.5  # of the recent judged quarter-hours in which a rule must hold
 
 
 @dataclass(frozen=True)
@@ -60,55 +59,6 @@ class Rule:
     recent: float = 12.0
     needs_reference: bool = False
     needs_settled: bool = True
-
-
-@dataclass(frozen=True)
-class Fired:
-    """A rule that holds: for so many ``hours`` of those ``judged``, from its first to its last quarter-hour."""
-
-    rule: Rule
-    hours: float
-    judged: float
-    since: pd.Timestamp
-    until: pd.Timestamp
-
-    @property
-    def share(self) -> float:
-        return self.hours / self.judged
-
-
-def judge(operation: Operation) -> tuple[list[Fired], list[str]]:
-    """Rules that hold, the longest first, and the codes of all that could be judged."""
-    fired, judged = [], []
-    for rule in RULES:
-        when = _judgeable(rule, operation)
-        hours = float(when.sum()) / 4
-        if hours < rule.hours:
-            continue
-        judged.append(rule.code)
-        holds = rule.fires(operation)[when]
-        recent = holds[-int(4 * rule.recent) :]
-        if recent.sum() >= 4 * rule.hours and recent.mean() >= LEAST_SHARE:
-            stamps = operation.stamps[when][holds]
-            fired.append(Fired(rule, float(holds.sum()) / 4, hours, stamps[0], stamps[-1] + STEP))
-    return sorted(fired, key=lambda found: -found.hours), judged
-
-
-def suspects(fired: Sequence[Fired]) -> dict[FaultCode, float]:
-    """Weight of each fault that rules speak for, summing to one: a rule's first fault before its others."""
-    weights: dict[FaultCode, float] = {}
-    for found in fired:
-        for place, fault in enumerate(found.rule.faults):
-            weights[fault] = weights.get(fault, 0.0) + found.share / len(found.rule.faults) / (place + 1)
-    total = sum(weights.values())
-    return {fault: weight / total for fault, weight in sorted(weights.items(), key=lambda item: -item[1])}
-
-
-def _judgeable(rule: Rule, operation: Operation) -> Truth:
-    when: Truth = rule.when(operation) & operation.have(*rule.needs)
-    if rule.needs_settled:
-        when &= operation.settled
-    return when & (operation.has_reference or not rule.needs_reference)
 
 
 def _always(o: Operation) -> Truth:
@@ -141,10 +91,6 @@ def _outdoor_share(o: Operation) -> Floats:
     return (o.quarters["mixed_air_temperature"] - o.quarters["return_air_temperature"]) / _drive(o)
 
 
-def _below(name: str, limit: float) -> Callable[[Operation], Truth]:
-    return lambda o: o.quarters[name] <= limit
-
-
 def _above(name: str, limit: float) -> Callable[[Operation], Truth]:
     return lambda o: o.quarters[name] >= limit
 
@@ -175,10 +121,6 @@ AIM = ("supply_air_temperature", "supply_air_temperature_setpoint")
 STATIC_POINTS = ("duct_static_pressure", "duct_static_pressure_setpoint", "supply_fan_speed")
 DAMPER = (*AIR, "outdoor_damper_position")
 FREE = (*DAMPER[:2], "outdoor_damper_position", "cooling_valve_position")
-
-
-def _mixed_of(o: Operation) -> tuple[Floats, Floats]:
-    return o.quarters["outdoor_air_temperature"], o.quarters["return_air_temperature"]
 
 
 def _free_cooling_wasted(o: Operation) -> Truth:
@@ -216,14 +158,14 @@ RULES = [
         "FC2", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
         "Mixed air is colder than both the airs it is mixed of.",
         _always,
-        lambda o: o.quarters["mixed_air_temperature"] < np.minimum(*_mixed_of(o)) - MIXED,
+        lambda o: o.quarters["mixed_air_temperature"] < np.minimum(o.quarters[AIR[0]], o.quarters[AIR[1]]) - MIXED,
         hours=3,
     ),
     Rule(
         "FC3", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
         "Mixed air is warmer than both the airs it is mixed of.",
         _always,
-        lambda o: o.quarters["mixed_air_temperature"] > np.maximum(*_mixed_of(o)) + MIXED,
+        lambda o: o.quarters["mixed_air_temperature"] > np.maximum(o.quarters[AIR[0]], o.quarters[AIR[1]]) + MIXED,
         hours=3,
     ),
     Rule(
@@ -304,13 +246,18 @@ RULES = [
     Rule(
         "CMD-1", ("F-FAN-FAIL",), ("supply_fan_status", "supply_fan_speed"),
         "The fan is told to run and does not.",
-        _above("supply_fan_speed", IN_USE), lambda o: o.quarters["supply_fan_status"] < 0.05,
+        _above("supply_fan_speed", COMMANDED), lambda o: o.quarters["supply_fan_status"] < 0.05,
         hours=0.5, recent=1, needs_settled=False,
     ),
     Rule(
         "FAN-1", ("F-FAN-BELT", "F-FILTER"), ("supply_fan_speed", "supply_air_flow"),
         "The fan must turn faster than it used to for the same flow of air.",
         _always, lambda o: o.errors["speed_flow"] >= SPEED_RISE, hours=3, needs_reference=True,
+    ),
+    Rule(
+        "FAN-2", ("F-FILTER", "F-FAN-BELT"), ("supply_fan_power", "supply_air_flow"),
+        "The fan draws more power than it used to for the same flow of air.",
+        _always, lambda o: o.errors["power_flow"] >= POWER_RISE, hours=3, needs_reference=True,
     ),
     Rule(
         "FLT-1", ("F-FILTER",), ("filter_pressure_drop", "supply_fan_speed"),
@@ -320,7 +267,7 @@ RULES = [
     Rule(
         "DUCT-1", ("F-DUCT-LEAK", "F-FAN-BELT"), STATIC_POINTS,
         "Static pressure lies below its set-point although the fan could turn faster.",
-        _below("supply_fan_speed", FULL_FAN),
+        lambda o: o.quarters["supply_fan_speed"] <= FULL_FAN,
         lambda o: o.quarters["duct_static_pressure"]
         < (1 - STATIC_SHARE) * o.quarters["duct_static_pressure_setpoint"] - STATIC / 2,
         hours=3,
@@ -333,7 +280,7 @@ RULES = [
     Rule(
         "SCHED", ("F-SCHED",), ("supply_fan_status", "occupied"),
         "The unit runs for hours while nobody is there.",
-        _below("occupied", 0.5),
+        lambda o: o.quarters["occupied"] < 0.5,
         lambda o: _long_runs((o.quarters["occupied"] < 0.5) & (o.quarters["supply_fan_status"] > 0.95), 4),
         hours=4, needs_settled=False,
     ),

@@ -10,8 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from air_handler import changed, healthy
 
+from bentos.fault.inspection import judge, suspects
 from bentos.fault.operation import observe
-from bentos.fault.rules import RULES, judge, suspects
+from bentos.fault.rules import RULES
 from bentos.fault.schema import FaultCode
 from bentos.fault.windows import judged, reference_of
 
@@ -62,6 +63,7 @@ SILENT = dict.fromkeys(["supply_air_temperature", "mixed_air_temperature"], np.n
 FAULTS = [
     ("F-FILTER", "FLT-1", lambda: healthy(filter=1.7)),
     ("F-FAN-BELT", "FAN-1", lambda: healthy(slip=0.15)),
+    ("F-FILTER", "FAN-2", lambda: while_running(healthy(), supply_fan_power=lambda r: 1.3 * r["supply_fan_power"])),
     ("F-FAN-BELT", "FC1", lambda: while_running(healthy(), supply_fan_speed=98.0, duct_static_pressure=150.0)),
     ("F-FAN-FAIL", "CMD-1", lambda: changed(healthy(), slice(-56, None), supply_fan_status=0.0, supply_fan_speed=90.0)),
     ("F-OAD-STUCK", "FC6", lambda: healthy(share=lambda position: shut(position) + 0.9, outdoor=HOT)),

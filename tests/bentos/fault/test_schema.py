@@ -15,7 +15,8 @@ from bentos.fault.actions import ACTIONS, UNLOCKS
 from bentos.fault.case import readings_of
 from bentos.fault.points import CONVERSIONS, NAMES, POINTS
 from bentos.fault.points import REQUIRED as REQUIRED_POINTS
-from bentos.fault.schema import REQUIRED, FaultCode, HealthyPeriod, Points, Question
+from bentos.fault.schema import FaultCode, HealthyPeriod, Question
+from bentos.fault.series import REQUIRED, Points
 from bentos.serving.problems import Refused
 
 GOOD = asked(healthy())
