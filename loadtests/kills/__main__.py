@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from loadtests.kills.drill import kill, ordering, prepare
+from loadtests.kills.drill import drill, prepare
 from loadtests.kills.judge import Verdict, judge
 from loadtests.kills.stage import EMBEDDED, SERVERS, Stage, embedded, servers
 from training.measured import record
@@ -43,8 +43,7 @@ def main() -> int:
 def _drill(stage: Stage, asked: argparse.Namespace) -> tuple[Verdict, str]:
     keys = prepare(stage, ACCOUNTS)
     began = time.monotonic()
-    with ordering(stage, keys, asked.rate) as book:
-        kill(stage, asked.kills, asked.every, asked.seed)
+    book = drill(stage, keys, asked.kills, asked.seed)
     minutes = (time.monotonic() - began) / 60
     said = f"{asked.kills} kills in {minutes:.1f} min, {book.held_s:.0f} s of it held up by the machine"
     return judge(
@@ -56,10 +55,6 @@ def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     options.add_argument("--stage", action="append", choices=STAGES, help="one alone; both, if not given")
     options.add_argument("--kills", type=int, default=OFFICIAL, help="on each stage (%(default)s)")
-    options.add_argument(
-        "--every", type=float, default=0.5, help="seconds between two at least, on average (%(default)s)"
-    )
-    options.add_argument("--rate", type=float, default=3.0, help="months ordered a second (%(default)s)")
     options.add_argument("--seed", type=int, default=1)
     return options
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -19,6 +19,8 @@ from loadtests.servers import Running, StartError
 
 YEAR, MONTH = 2024, 5  # after the generated series
 PATIENCE_S = 120.0
+AT_ONCE, CALLERS = 6, 32
+LIFE_S = 2.0  # from an order among others to its end, where nobody is killed
 NOTICED_S = 1.0  # a wait that ends so late was held up
 
 
@@ -45,42 +47,33 @@ def prepare(stage: Stage, accounts: int) -> list[str]:
     return keys
 
 
-@contextmanager
-def ordering(stage: Stage, keys: list[str], rate: float) -> Iterator[Book]:
-    """Months are ordered at so many a second, by anyone from any gateway, for as long as the block lasts."""
-    book, ended = Book(), threading.Event()
-    clients = [Client(gateway.url, key, timeout_s=10) for gateway in stage.gateways for key in keys]
-    threads = [threading.Thread(target=_order, args=(clients, len(clients) / rate, book, ended)) for _ in clients]
-    threads.append(threading.Thread(target=_watch_the_clock, args=(book, ended)))
-    for thread in threads:
-        thread.start()
+def drill(stage: Stage, keys: list[str], kills: int, seed: int) -> Book:
+    """As often as is asked: some months are ordered at once, and while they are made one of the servers gets kill -9.
+
+    Whom to ask, whom to kill and when is drawn by lot. Who was killed is started again at once; orders meanwhile find
+    some who answer and some who do not, and try again as any client does.
+    """
+    dice, book, ended = random.Random(seed), Book(), threading.Event()  # noqa: S311 - moments, not secrets
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Client(gateway.url, key)) for gateway in stage.gateways for key in keys]
+        callers = stack.enter_context(ThreadPoolExecutor(CALLERS))
+        callers.submit(_watch_the_clock, book, ended)
+        stack.callback(ended.set)
+        for _ in tqdm(range(kills), desc="killing", unit="kill", disable=None):
+            victim = dice.choice(_at_work(stage))
+            for _ in range(AT_ONCE):
+                callers.submit(_order, dice.choice(clients), book)
+            time.sleep(dice.uniform(0, LIFE_S))
+            victim.kill()
+            victim.start()
+    return book
+
+
+def _order(client: Client, book: Book) -> None:
     try:
-        yield book
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
-        for client in clients:
-            client.close()
-
-
-def kill(stage: Stage, times: int, every_s: float, seed: int) -> None:
-    """Kill -9 for one who is at work, and start it again at once, at random moments ``every_s`` apart or more."""
-    dice = random.Random(seed)  # noqa: S311 - moments, not secrets
-    for _ in tqdm(range(times), desc="killing", unit="kill", disable=None):
-        time.sleep(dice.expovariate(1 / every_s))
-        victim = dice.choice(_at_work(stage))
-        victim.kill()
-        victim.start()
-
-
-def _order(clients: list[Client], pause_s: float, book: Book, ended: threading.Event) -> None:
-    dice = random.Random()  # noqa: S311 - whom to ask
-    while not ended.wait(dice.expovariate(1 / pause_s)):
-        try:
-            book.accepted.append(dice.choice(clients).submit(YEAR, MONTH).id)
-        except (ProblemError, UnreachableError):
-            book.refused += 1
+        book.accepted.append(client.submit(YEAR, MONTH).id)
+    except (ProblemError, UnreachableError):
+        book.refused += 1
 
 
 def _watch_the_clock(book: Book, ended: threading.Event) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import DateTime, Engine, create_engine, text
 
 from loadtests.kills.drill import PATIENCE_S, Book
 
-TASKS = "SELECT id, status, attempt, error, created_at, changed_at FROM tasks"
+TASKS = "SELECT id, status, attempt, error, losses, created_at, changed_at FROM tasks"
 ENDED, UNFINISHED = ("COMPLETED", "FAILED"), ("PENDING", "RUNNING")
 
 
@@ -48,7 +48,6 @@ def judge(url: str, book: Book) -> Verdict:
     lives = [(changed - created).total_seconds() for created, changed in ended]
     completions = _times(database, "SELECT task_id FROM task_steps WHERE status = 'COMPLETED'")
     answers = _times(database, "SELECT task_id FROM forecasts WHERE task_id IS NOT NULL")
-    ((interrupted,),) = _all(database, "SELECT count(*) FROM task_steps WHERE reason = 'lost'")
     return Verdict(
         tasks=len(rows),
         lost=sum(status.get(number) not in ("COMPLETED", *UNFINISHED) for number in set(book.accepted)),
@@ -56,7 +55,7 @@ def judge(url: str, book: Book) -> Verdict:
         + sum(life > PATIENCE_S + book.held_s for life in lives),
         double=sum(n > 1 for n in (*completions.values(), *answers.values()))
         + abs(sum(state == "COMPLETED" for state in status.values()) - len(answers)),
-        interrupted=interrupted,
+        interrupted=sum(losses for *_, losses, _, _ in rows),
         slowest_s=max(lives, default=0.0),
         attempts=max((attempt for _, _, attempt, *_ in rows), default=0),
         reasons=dict(Counter(str(error) for _, state, _, error, *_ in rows if state == "FAILED")),

@@ -12,10 +12,10 @@ from sqlalchemy import update
 from gateway import store, tasks
 from gateway.tables import Forecast, Task
 from loadtests.kills import judge as judging
-from loadtests.kills.drill import Book, kill
+from loadtests.kills.drill import Book, drill
 from loadtests.kills.judge import judge
 from loadtests.kills.stage import Stage
-from loadtests.servers import Starter, StartError
+from loadtests.servers import Running, Starter, StartError, free_port
 
 READY = """import sys, time; print('{"message": "ready"}', flush=True); time.sleep(float(sys.argv[1]))"""
 
@@ -95,16 +95,16 @@ def test_an_end_without_an_answer_is_told(database, book):
 
 
 def stage(folder, stack, *seconds):
-    start = Starter(folder, stack)
+    start, nobody = Starter(folder, stack), Running([], free_port(), {}, folder, folder / "log")
     members = [start.begun([sys.executable, "-c", READY, str(n)], None, {}) for n in seconds]
-    return Stage(members, [], "")
+    return Stage(members, [nobody], "")
 
 
 def test_whoever_works_is_killed_and_started_again(tmp_path):
     with ExitStack() as stack:
         running = stage(tmp_path, stack, 600, 600)
         before = [member.process for member in running.members]
-        kill(running, 5, every_s=0.01, seed=1)
+        drill(running, ["a key"], 5, seed=1)
         after = [member.process for member in running.members]
         assert not {process.pid for process in before} & {process.pid for process in after}
         assert all(process.poll() == -9 for process in before)
@@ -114,4 +114,4 @@ def test_whoever_works_is_killed_and_started_again(tmp_path):
 
 def test_one_that_ends_by_itself_ends_the_drill(tmp_path):
     with ExitStack() as stack, pytest.raises(StartError, match="ready"):
-        kill(stage(tmp_path, stack, 0, 0), 5, every_s=2, seed=1)
+        drill(stage(tmp_path, stack, 0, 0), ["a key"], 5, seed=1)
