@@ -115,7 +115,13 @@ def _log(values: Floats) -> Floats:
 
 
 def _with_log(name: str, typical: float) -> Callable[[Quarters], Floats]:
-    return lambda quarters: np.hstack([_ones(quarters), _log(quarters[name] / typical)[:, None]])
+    """A power law whose exponent may change with size, so that little is claimed of flows that were never seen."""
+
+    def terms(quarters: Quarters) -> Floats:
+        size = _log(quarters[name] / typical)[:, None]
+        return np.hstack([_ones(quarters), size, size**2])
+
+    return terms
 
 
 def _mixing_terms(quarters: Quarters) -> Floats:
@@ -158,6 +164,10 @@ def _water_rise(quarters: Quarters) -> Floats:
     return np.where(quarters["cooling_valve_position"] > 5, rise, np.nan)
 
 
+def _valve_terms(quarters: Quarters) -> Floats:
+    return np.hstack([_ones(quarters), quarters["cooling_valve_position"][:, None] / 100])
+
+
 LAWS = {
     "mixing": Law(
         _difference("mixed_air_temperature", "return_air_temperature"),
@@ -178,43 +188,43 @@ LAWS = {
     ),
     "static_deviation": Law(_static_error, _ones, (0.0,), (0.05,), 0.03),
     "return_zone": Law(_difference("return_air_temperature", "zone_temperature"), _ones, (0.5,), (1.0,), 0.3),
-    "water_rise": Law(_water_rise, _ones, (5.0,), (2.0,), 0.5),
+    "water_rise": Law(_water_rise, _valve_terms, (5.0, 0.0), (2.0, 5.0), 1.0),
     "travel": Law(_travel, _ones, (15.0,), (15.0,), 10.0),
     # Fan laws: flow with speed, power with its third power; a filter's pressure drop with the flow squared. The scales
     # are the unit's own, so that without a healthy period nothing is said.
     "power_flow": Law(
         lambda quarters: _log(quarters["supply_fan_power"]),
         _with_log("supply_air_flow", 1),
-        (0.0, 2.2),
-        (UNKNOWN, 0.7),
+        (0.0, 2.2, 0.0),
+        (UNKNOWN, 0.7, 0.5),
         0.03,
     ),
     "speed_flow": Law(
         lambda quarters: _log(quarters["supply_fan_speed"]),
         _with_log("supply_air_flow", 1),
-        (4.0, 0.8),
-        (UNKNOWN, 0.4),
+        (4.0, 0.8, 0.0),
+        (UNKNOWN, 0.4, 0.5),
         0.02,
     ),
     "power_speed": Law(
         lambda quarters: _log(quarters["supply_fan_power"]),
         _with_log("supply_fan_speed", 50),
-        (0.0, 2.6),
-        (UNKNOWN, 0.7),
+        (0.0, 2.6, 0.0),
+        (UNKNOWN, 0.7, 0.5),
         0.03,
     ),
     "filter_flow": Law(
         lambda quarters: _log(quarters["filter_pressure_drop"]),
         _with_log("supply_air_flow", 1),
-        (5.0, 1.8),
-        (UNKNOWN, 0.4),
+        (5.0, 1.8, 0.0),
+        (UNKNOWN, 0.4, 0.5),
         0.03,
     ),
     "filter_speed": Law(
         lambda quarters: _log(quarters["filter_pressure_drop"]),
         _with_log("supply_fan_speed", 50),
-        (5.0, 1.8),
-        (UNKNOWN, 0.6),
+        (5.0, 1.8, 0.0),
+        (UNKNOWN, 0.6, 0.5),
         0.05,
     ),
 }
