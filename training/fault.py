@@ -6,7 +6,7 @@ import copy
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from torch.optim.lr_scheduler import OneCycleLR
 
+from bentos.fault.points import NAMES
 from bentos.fault.schema import HORIZONS
 from bentos.fault.windows import CHANNELS, STEPS
 from training.early_warning import HOUR, Labels
@@ -49,13 +50,19 @@ class Recipe:
     deaf: float = 0.1  # share of the windows of training in which a channel of readings is silent
     severity_weight: float = 2.0
     seed: int = 0
-    channels: list[str] = field(default_factory=lambda: [*CHANNELS])
+    raw: bool = True  # False: residuals and days alone, not the points' own values, by which units can be told apart
     most_units: int | None = None
 
     @property
     def shape(self) -> Shape:
         """Of the network."""
         return Shape(STEPS, self.coarser, self.width, self.inner, self.blocks, 25, self.dropout)
+
+    @property
+    def channels(self) -> list[str]:
+        """Those of ``CHANNELS`` that the network sees."""
+        own = {*NAMES, *(f"known_{name}" for name in NAMES)}
+        return [name for name in CHANNELS if self.raw or name not in own]
 
     @classmethod
     def open(cls, name: str) -> Recipe:
