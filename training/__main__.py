@@ -4,6 +4,7 @@ two are the same; ``simulate`` runs the fault laboratory."""
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shlex
 import shutil
@@ -64,8 +65,12 @@ def train_fault(asked: argparse.Namespace) -> None:
     """From a simulated campaign to an early warning of faults and what it is worth."""
     from training.fault import Recipe as FaultRecipe  # noqa: PLC0415 - torch, which nothing else needs
     from training.fault_pipeline import run  # noqa: PLC0415
+    from training.warning_artifact import write_warning  # noqa: PLC0415
 
-    run(asked.data, FaultRecipe.open(asked.recipe), asked.out)
+    warner, figures = run(asked.data, FaultRecipe.open(asked.recipe), asked.out)
+    scores = {name: round(value, 4) for name, value in figures.items() if math.isfinite(value)}
+    artifact = write_warning(asked.out / "artifact", warner, asked.data, scores)
+    print(f"{artifact.manifest.version} is in {asked.out / 'artifact'}; learnt and judged on simulated units alone")
 
 
 def score(asked: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Log-odds to chances that hold: one line a horizon, fitted on units that the network was not trained on."""
+"""Log-odds to chances that hold, and chances to warning levels, by units that the network was not trained on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from bentos.fault.schema import HORIZONS
+from training.alarms import MISSED, VISIT
 from training.early_warning import Labels
 
 Floats = NDArray[np.float64]
+LEVELS = {1: 336, 2: 168, 3: 24, 4: 6}  # hours within which a failure is likely, by warning level
+SILENT = 0.995  # share of a healthy unit's moments at which no level is reached
 FEWEST = 20  # positive moments without which a horizon keeps the network's own odds
 
 
@@ -35,6 +39,20 @@ def calibrate(hazard: Floats, truth: Labels) -> Calibration:
     lines = [_line(hazard[judged, k], truth.hazard[judged, k]) for k, judged in enumerate(truth.judged.T)]
     slope, offset = np.array(lines).T
     return Calibration(slope, offset)
+
+
+def levels(chances: Floats, truth: Labels) -> list[dict[str, float]]:
+    """From which chance each level holds: one that healthy moments hardly ever reach, and that is worth a visit.
+
+    A visit is worth it where the chance of a failure exceeds the visit's share of the failure's cost.
+    """
+    calm = (truth.severity == 0) & (truth.hazard[:, -1] == 0)
+    reached = np.quantile(chances[calm], SILENT, axis=0) if calm.any() else np.ones(len(HORIZONS))
+    least = [max(VISIT / MISSED, float(reached[HORIZONS.index(hours)])) for hours in LEVELS.values()]
+    return [
+        {"level": level, "hours": hours, "probability": round(chance, 4)}
+        for (level, hours), chance in zip(LEVELS.items(), least, strict=True)
+    ]
 
 
 def _line(odds: Floats, came: NDArray[np.float32]) -> tuple[float, float]:

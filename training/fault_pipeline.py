@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from bentos.fault.schema import HORIZONS
 from training.alarm_scores import Outcome, by_type, calibration_error, figures, intervals, outcome, set_alarm
 from training.alarms import Policy, Verdicts
-from training.calibration import Calibration, calibrate
+from training.calibration import Calibration, calibrate, levels
 from training.early_warning import HOUR, NONE, Labels
 from training.fault import Recipe, Said, ask, fit
 from training.fleet import Watched, open_fleet, types_of
@@ -28,13 +28,14 @@ AHEAD_72 = HORIZONS.index(72)
 
 @dataclass(frozen=True)
 class Warner:
-    """What is fitted: the network, its calibration, its types, and where its alarm is set."""
+    """What is fitted: the network, its calibration, its types, where its alarm is set, and its warning levels."""
 
     network: EarlyWarning
     calibration: Calibration
     types: list[str]
     policy: Policy
     recipe: Recipe
+    levels: list[dict[str, float]] = field(default_factory=list)
 
     def say(self, unit: Watched) -> tuple[Verdicts, Said]:
         """Of a whole life."""
@@ -64,9 +65,10 @@ def fit_warner(train: Sequence[Watched], validation: Sequence[Watched], types: l
     warner = Warner(network, blank, types, Policy(1.0, 0.5), recipe)
     answers = [warner.say(unit) for unit in validation]
     truth = Labels.joined([unit.labels(said.at, types) for unit, (said, _) in zip(validation, answers, strict=True)])
-    calibration = calibrate(np.concatenate([said.hazard for _, said in answers]), truth)
+    hazard = np.concatenate([said.hazard for _, said in answers])
+    calibration = calibrate(hazard, truth)
     policy = set_alarm([unit.life for unit in validation], [said for said, _ in answers], ALLOWED)
-    return Warner(network, calibration, types, policy, recipe)
+    return Warner(network, calibration, types, policy, recipe, levels(calibration.chances(hazard), truth))
 
 
 def judge(warner: Warner, test: Sequence[Watched]) -> tuple[Judged, dict[str, float], pd.DataFrame]:
@@ -101,19 +103,19 @@ def judge_plain(
     return found
 
 
-def run(folder: Path, recipe: Recipe, out: Path) -> None:
-    """The whole way; what was found lies in ``out`` as JSON and is printed."""
+def run(folder: Path, recipe: Recipe, out: Path) -> tuple[Warner, dict[str, float]]:
+    """The whole way; what was found lies in ``out`` as JSON and is printed. Gives the network's figures too."""
     types = types_of(folder)
     train, validation, test = (
         open_fleet(folder, split, recipe.most_units) for split in ("train", "validation", "test")
     )
-    plain = judge_plain(train, validation, test, types)
-    for each in plain:
-        _tell(out, each)
+    for plain in judge_plain(train, validation, test, types):
+        _tell(out, plain)
     warner = fit_warner(train, validation, types, recipe)
     network, moments, by_moment = judge(warner, test)
-    _tell(out, network, moments)
+    said = _tell(out, network, moments)
     print(by_moment.round(3).to_string())
+    return warner, said
 
 
 def _by_moment(truth: np.ndarray, said: np.ndarray, types: list[str]) -> pd.DataFrame:
@@ -122,7 +124,7 @@ def _by_moment(truth: np.ndarray, said: np.ndarray, types: list[str]) -> pd.Data
     return table[table["moments"] > 0]
 
 
-def _tell(out: Path, judged: Judged, beside: dict[str, float] | None = None) -> None:
+def _tell(out: Path, judged: Judged, beside: dict[str, float] | None = None) -> dict[str, float]:
     said = figures(judged.outcome) | (beside or {})
     bounds = intervals(judged.outcome)
     print(f"\n{judged.name}: alert at {judged.policy.on:.2f} for {judged.policy.hold}")
@@ -134,3 +136,4 @@ def _tell(out: Path, judged: Judged, beside: dict[str, float] | None = None) -> 
     kept = {"figures": said, "intervals": bounds, "on": judged.policy.on, "hold": str(judged.policy.hold)}
     (out / f"{judged.name}.json").write_text(json.dumps(kept, indent=1))
     judged.outcome.episodes.to_csv(out / f"{judged.name}-episodes.csv", index=False)
+    return said

@@ -60,18 +60,31 @@ def types_of(folder: Path) -> list[str]:
     return [NONE, *sorted(set(episodes_of(folder)["fault"]) - {NONE})]
 
 
-def watched(name: str, rows: pd.DataFrame, readings: pd.DataFrame) -> Watched:
-    """A unit whose reference comes from the days before its first fault.
+def begun(readings: pd.DataFrame) -> pd.DataFrame:
+    """Stamped by the begin of each quarter-hour, as windows are; the laboratory stamps by the end."""
+    stamped: pd.DataFrame = readings.set_axis(pd.DatetimeIndex(readings.index) - STEP)
+    return stamped
 
-    The laboratory stamps a quarter-hour by its end, windows by its begin.
-    """
-    episodes, readings = [*_each(rows)], readings.set_axis(pd.DatetimeIndex(readings.index) - STEP)
-    start, end = readings.index[0], readings.index[-1] + STEP
-    until = min([start + HEALTHY, *(episode.onset.floor("D") for episode in episodes)])
-    reference = reference_of(readings[readings.index < until])
-    life = Life(name, until, end, episodes)
+
+def healthy(readings: pd.DataFrame, episodes: Sequence[Episode]) -> pd.DataFrame:
+    """The days before the first fault, from which a unit's reference is made."""
+    until = min([readings.index[0] + HEALTHY, *(episode.onset.floor("D") for episode in episodes)])
+    return readings[readings.index < until]
+
+
+def episodes_by_unit(table: pd.DataFrame, split: str) -> dict[str, list[Episode]]:
+    """Of the units of a split, in the table's order."""
+    chosen = table[table["split"] == split]
+    return {str(unit): [*_each(rows)] for unit, rows in chosen.groupby("unit", sort=False)}
+
+
+def watched(name: str, rows: pd.DataFrame, readings: pd.DataFrame) -> Watched:
+    """A unit from the end of its healthy days on."""
+    episodes, readings = [*_each(rows)], begun(readings)
+    before = healthy(readings, episodes)
+    life = Life(name, before.index[-1] + STEP, readings.index[-1] + STEP, episodes)
     about = rows.iloc[0]
-    return Watched(life, prepare(readings, reference), str(about["climate"]), str(about["building"]))
+    return Watched(life, prepare(readings, reference_of(before)), str(about["climate"]), str(about["building"]))
 
 
 def _each(rows: pd.DataFrame) -> Iterator[Episode]:

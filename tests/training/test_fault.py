@@ -9,14 +9,19 @@ import pytest
 import torch
 from units import campaign, episodes_of, readings
 
+from bentos.artifact import open_artifact
+from bentos.fault.model import FaultModel, schema_fingerprint
+from bentos.fault.schema import Question
 from training.alarm_scores import calibration_error, figures
-from training.calibration import calibrate
+from training.alarms import Policy
+from training.calibration import Calibration, calibrate, levels
 from training.datasets import DataError
 from training.early_warning import HOUR, Labels
 from training.fault import Recipe, ask, fit
-from training.fault_pipeline import judge_plain
+from training.fault_pipeline import Warner, judge_plain
 from training.fleet import Watched, open_fleet, types_of, watched
 from training.timemixer import EarlyWarning
+from training.warning_artifact import write_warning
 
 TINY = Recipe("tiny", width=8, batch=64, draws=1024, epochs=3, validations=256)
 
@@ -111,3 +116,36 @@ def test_calibration_takes_back_that_training_saw_faults_too_often_and_keeps_the
     chances = calibrate(hazard, truth).chances(hazard)
     assert calibration_error(chances[:, 3], came) < 0.02 < calibration_error(1 / (1 + np.exp(-hazard[:, 3])), came)
     assert (np.diff(chances, axis=1) >= 0).all()
+
+
+def test_levels_are_worth_a_visit_and_hardly_ever_reached_by_healthy_units() -> None:
+    chances = np.tile(np.linspace(0, 1, 1001)[:, None], 6)
+    healthy, none = np.zeros((1001, 6), np.float32), np.zeros(1001, np.float32)
+    truth = Labels(healthy, np.ones((1001, 6), bool), none.astype(int), none == 0, none)
+    assert [(level["level"], level["hours"]) for level in levels(chances, truth)] == [
+        (1, 336),
+        (2, 168),
+        (3, 24),
+        (4, 6),
+    ]
+    assert {level["probability"] for level in levels(chances, truth)} == {0.995}
+    assert {level["probability"] for level in levels(chances / 100, truth)} == {0.1}
+
+
+def test_what_was_fitted_becomes_an_artifact_that_answers_as_it_was_fitted(
+    network: EarlyWarning, fleets: dict[str, list[Watched]], types: list[str], folder: Path, tmp_path: Path
+) -> None:
+    levels_said = [{"level": 1, "hours": 336, "probability": 0.3}]
+    warner = Warner(network, Calibration(np.ones(6), np.zeros(6)), types, Policy(0.5, 0.25), TINY, levels_said)
+    write_warning(tmp_path / "artifact", warner, folder, {"Q10": 1.0})
+    opened = open_artifact(tmp_path / "artifact", name="fault", schema_fingerprint=schema_fingerprint())
+    model = FaultModel(opened)
+    model.prove()
+    unit = fleets["test"][1]
+    at = unit.moments(48 * HOUR)
+    said, (_, kinds, severity) = ask(network, unit, at, TINY.channels), model.predict(unit.windows(at))
+    assert np.allclose(kinds, said.kind, atol=1e-4)
+    assert np.allclose(severity, said.severity, atol=1e-4)
+    answer = model.answer(Question.model_validate(opened.manifest.golden.question, strict=False))
+    assert (answer.has_reference, answer.simulated_training) == (True, True)
+    assert answer.fault == "F-FILTER"

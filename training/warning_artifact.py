@@ -1,0 +1,93 @@
+"""An early warning that was judged becomes an artifact, with a golden question that the inference server asks it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from pydantic import JsonValue
+
+from bentos.artifact import Artifact, Description, Golden, fingerprint, save
+from bentos.fault.model import GRAPH, NAME, FaultModel, comparable, schema_fingerprint
+from bentos.fault.points import CONVERSIONS, POINTS
+from bentos.fault.schema import HORIZONS, Question
+from bentos.fault.windows import STEP, STEPS, reference_of
+from training.early_warning import HOUR
+from training.export_network import network_to_onnx
+from training.fault import Recipe
+from training.fault_pipeline import Warner
+from training.fleet import begun, episodes_by_unit, healthy
+from training.hvac import episodes_of, readings_of
+
+LIBRARIES = ("torch", "onnx", "onnxruntime", "numpy", "pandas", "scikit-learn")
+
+
+def write_warning(folder: Path, warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]) -> Artifact:
+    """Graph, calibration and levels, and a simulated unit's golden question. Raises ``ValueError`` if too large."""
+    graph = {GRAPH: network_to_onnx(warner.network, STEPS, len(warner.recipe.channels))}
+    question, said = golden_question(campaign), _description(warner, campaign, scores)
+    asked = question.model_dump(mode="json", exclude_none=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        unproved = save(Path(scratch, "first"), Description(golden=Golden(question=asked, answer=[]), **said), graph)
+        answer = comparable(FaultModel(unproved).answer(question))
+    golden = Golden(question=asked, answer=cast(JsonValue, answer))
+    return save(folder, Description(golden=golden, **said), graph)
+
+
+def golden_question(campaign: Path) -> Question:
+    """72 hours of the campaign's first faulty unit for validation, two days before its first slow fault's limit."""
+    units = episodes_by_unit(episodes_of(campaign), "validation")
+    name, episodes = next((unit, found) for unit, found in units.items() if any(one.slow for one in found))
+    readings = begun(readings_of(campaign, name))
+    limit = next(episode.functional_limit for episode in episodes if episode.slow)
+    until = (limit - 48 * HOUR).floor(STEP)
+    window = readings[(readings.index >= until - STEPS * STEP) & (readings.index < until)]
+    asked = {
+        "unit_id": name,
+        "at": until.isoformat(),
+        "times": [stamp.isoformat() for stamp in window.index],
+        "points": {str(point): _series(str(point), column) for point, column in window.items()},
+        "reference": reference_of(healthy(readings, episodes)).model_dump(mode="json"),
+    }
+    return Question.model_validate(asked, strict=False)
+
+
+def _series(point: str, column: pd.Series[float]) -> dict[str, Any]:
+    units = CONVERSIONS[POINTS[point].quantity]
+    unit = next(code for code, conversion in units.items() if conversion == (1, 0))
+    return {"unit": unit, "values": [None if np.isnan(value) else round(float(value), 3) for value in column]}
+
+
+def _description(warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]) -> dict[str, Any]:
+    return {
+        "name": NAME,
+        "created": datetime.now(UTC),
+        "features": warner.recipe.channels,
+        "units": {"window": "1", "hazard": "1", "severity": "1"},
+        "horizon_days": max(HORIZONS) // 24,
+        "step": STEP.to_pytimedelta(),
+        "schema_fingerprint": schema_fingerprint(),
+        "data_fingerprint": fingerprint(episodes_of(campaign).to_csv(index=False)),
+        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
+        "recipe": _told(warner.recipe),
+        "scores": dict(scores),
+        "parameters": {
+            "types": warner.types,
+            "slope": warner.calibration.slope.tolist(),
+            "offset": warner.calibration.offset.tolist(),
+            "levels": warner.levels,
+            "simulated_training": True,
+        },
+    }
+
+
+def _told(recipe: Recipe) -> dict[str, JsonValue]:
+    return {name: value for name, value in asdict(recipe).items() if name != "channels"}
