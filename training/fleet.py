@@ -62,14 +62,14 @@ def types_of(folder: Path) -> list[str]:
 
 def begun(readings: pd.DataFrame) -> pd.DataFrame:
     """Stamped by the begin of each quarter-hour, as windows are; the laboratory stamps by the end."""
-    stamped: pd.DataFrame = readings.set_axis(pd.DatetimeIndex(readings.index) - STEP)
-    return stamped
+    return readings.set_axis(pd.DatetimeIndex(readings.index) - STEP)
 
 
 def healthy(readings: pd.DataFrame, episodes: Sequence[Episode]) -> pd.DataFrame:
     """The days before the first fault, from which a unit's reference is made."""
     until = min([readings.index[0] + HEALTHY, *(episode.onset.floor("D") for episode in episodes)])
-    return readings[readings.index < until]
+    before: pd.DataFrame = readings[readings.index < until]
+    return before
 
 
 def episodes_by_unit(table: pd.DataFrame, split: str) -> dict[str, list[Episode]]:
