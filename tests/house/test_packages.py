@@ -9,6 +9,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][0-9A-Za-z.]*)")
 
@@ -51,7 +52,8 @@ def needed(wanted: list[str], extras: dict[str, list[str]]) -> set[str]:
 def test_every_package_that_any_image_brings_is_pinned_to_what_was_tested(pins, extras):
     brought = needed(["forewatt[dev]"], extras)
     assert len(brought) > 80
-    assert {name: pins.get(name) for name in brought} == {name: version(name) for name in brought}
+    # PyTorch's build for processors alone calls itself 2.13.0+cpu.
+    assert {name: pins.get(name) for name in brought} == {name: Version(version(name)).public for name in brought}
 
 
 def test_the_bento_installs_what_serving_needs_as_it_is_pinned(pins, extras, root):
