@@ -211,6 +211,9 @@ def said(run: Mapping[str, Any]) -> list[str]:
         lines += [f"  {call['name']}: {count} × {cause}" for cause, count in call["causes"].items()]
     for check in run["checks"]:
         wanted = f"{'at most' if check['at_most'] else 'at least'} {check['wanted']:g}"
+        if check["found"] is None:  # a percentile of requests of which none was well
+            lines.append(f"  {check['target']:<12}{wanted:<18}found nothing")
+            continue
         miss = "" if check["good"] else f"  missed by {abs(check['found'] - check['wanted']):.4g}"
         lines.append(f"  {check['target']:<12}{wanted:<18}found {check['found']:.4g}{miss}")
     return lines

@@ -91,6 +91,12 @@ def test_arrivals_that_were_dropped_or_never_sent_make_a_run_void():
     assert "41.7% of 1200 arrivals left" in found["void"][1]
 
 
+def test_a_percentile_of_nothing_is_told_as_nothing():
+    found = run(profile(), took_s=lambda due: 0.080)
+    found["checks"][0]["found"] = None
+    assert any("p99_ms" in line and line.endswith("found nothing") for line in said(found))
+
+
 def test_a_run_without_one_answer_is_void():
     found = judge(profile(), arrivals(profile().with_warmup), Book(), Asked(HOST, official=False))
     assert (found["verdict"], found["void"]) == ("void", ["nothing was asked; does the suite's address answer?"])
