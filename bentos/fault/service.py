@@ -11,18 +11,18 @@ from typing import cast
 import bentoml
 
 from bentos.fault.model import NAME, FaultModel, reference_answer, reference_for
-from bentos.fault.repository import FaultRepository, open_model, stored_tag
+from bentos.fault.repository import RELEASED, open_model
 from bentos.fault.schema import Answer, HealthyPeriod, Question, ReferenceAnswer
 from bentos.serving.bento import Door, HotService, Served
 from bentos.serving.desk import Clerk, Desk
 from bentos.serving.following import Following
 from bentos.serving.hosting import Hosting
-from bentos.serving.messages import Reply, Request
-from bentos.serving.problems import Refused
+from bentos.serving.messages import Reply, Request, allow
+from bentos.serving.repository import Stored, stored_tag
 from bentos.serving.server import Server
 
 REFERENCE_S = 0.3  # what a reference is expected to cost before the first was made
-TAG = stored_tag()
+TAG = stored_tag(NAME, RELEASED)
 
 
 class FaultDoor:
@@ -30,7 +30,7 @@ class FaultDoor:
 
     def __init__(self, server: Server, hosting: Hosting, carried: Path | None) -> None:
         self._server, self._hosting = server, hosting
-        self.repository = FaultRepository(carried)
+        self.repository = Stored(NAME, open_model, carried)
 
     async def open(self) -> None:
         """Load what is current, follow it, and open the short ways in."""
@@ -41,22 +41,18 @@ class FaultDoor:
 
     async def diagnose(self, request: Request) -> Reply:
         """Before BentoML's middlewares, and refused before any work where the deadline cannot be kept."""
-        return await self._hosting.desk(NAME).ask(_posted(request))
+        allow(request, "POST")
+        return await self._hosting.desk(NAME).ask(request)
 
     async def reference(self, request: Request) -> Reply:
         """A unit's reference from a healthy period."""
-        return await self._references.ask(_posted(request))
+        allow(request, "POST")
+        return await self._references.ask(request)
 
     @property
     def model(self) -> FaultModel:
         """The version that answers now. Raises ``Refused`` 404."""
         return cast(FaultModel, self._hosting.find(NAME).model)
-
-
-def _posted(request: Request) -> Request:
-    if request.method != "POST":
-        raise Refused(405, "wrong_method", "Send POST.")
-    return request
 
 
 class FaultApi(Served):

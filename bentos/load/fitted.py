@@ -16,7 +16,7 @@ from bentos.load.repository import open_model
 from bentos.registry import current
 from bentos.serving.contract import Limits
 from bentos.serving.desk import Clerk, Desk
-from bentos.serving.messages import Reply, Request
+from bentos.serving.messages import Reply, Request, allow
 from bentos.serving.metrics import COUNTS, Counted
 from bentos.serving.problems import Refused
 from bentos.serving.shelf import Shelf
@@ -43,8 +43,7 @@ class Fitted:
         asked = PATH.fullmatch(request.path)
         if asked is None:
             raise _unknown(request.path)
-        if request.method != "POST":
-            raise Refused(405, "wrong_method", "Send POST.")
+        allow(request, "POST")
         self._desk.check(request.deadline)
         folder = await asyncio.to_thread(self._folder, asked["name"], asked["version"])
         model = await self._shelf.take(folder, request.deadline)

@@ -12,14 +12,14 @@ import bentoml
 
 from bentos.load.fitted import Fitted
 from bentos.load.model import NAME, LoadModel
-from bentos.load.repository import LoadRepository, open_model, stored_tag
+from bentos.load.repository import RELEASED, open_model
 from bentos.load.schema import Answer, Question
 from bentos.registry import models_folder
 from bentos.serving.bento import Door, HotService, Served
 from bentos.serving.following import Following
 from bentos.serving.hosting import Hosting
-from bentos.serving.messages import Reply, Request
-from bentos.serving.problems import Refused
+from bentos.serving.messages import Reply, Request, allow
+from bentos.serving.repository import Stored, stored_tag
 from bentos.serving.server import Server
 
 
@@ -28,7 +28,7 @@ class LoadDoor:
 
     def __init__(self, server: Server, hosting: Hosting, carried: Path) -> None:
         self._server, self._hosting = server, hosting
-        self.repository = LoadRepository(carried)
+        self.repository = Stored(NAME, open_model, carried)
 
     async def open(self) -> None:
         """Load what is current, follow it, and open the short ways in."""
@@ -39,8 +39,7 @@ class LoadDoor:
 
     async def forecast(self, request: Request) -> Reply:
         """Before BentoML's middlewares, and refused before any work where the deadline cannot be kept."""
-        if request.method != "POST":
-            raise Refused(405, "wrong_method", "Send POST.")
+        allow(request, "POST")
         return await self._hosting.desk(NAME).ask(request)
 
     @property
@@ -52,7 +51,7 @@ class LoadDoor:
 class LoadApi(Served):
     """Its typed questions; to be served alone or beside another model."""
 
-    load_stored = bentoml.models.BentoModel(stored_tag())
+    load_stored = bentoml.models.BentoModel(stored_tag(NAME, RELEASED))
 
     def doors(self, server: Server, hosting: Hosting) -> Sequence[Door]:
         self.load = LoadDoor(server, hosting, Path(self.load_stored.path_of("artifact")))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bentos.serving.contract import Served
-from bentos.serving.problems import Headers
+from bentos.serving.problems import Headers, Refused
 
 JSON, OCTETS, PROBLEM = b"application/json", b"application/octet-stream", b"application/problem+json"
 
@@ -30,6 +30,14 @@ class Reply:
     body: bytes
     content_type: bytes = JSON
     headers: Headers = field(default_factory=list)
+
+
+def allow(request: Request, method: str) -> None:
+    """Raises ``Refused`` 405 for another method; where GET is right, HEAD is too."""
+    if request.method != method and not (method == "GET" and request.method == "HEAD"):
+        refused = Refused(405, "wrong_method", f"Send {method}.")
+        refused.headers.append((b"allow", method.encode()))
+        raise refused
 
 
 def lines(headers: Headers) -> bytes:

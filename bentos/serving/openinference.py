@@ -15,7 +15,7 @@ import orjson
 
 from bentos.serving.hosting import Hosting, Servable
 from bentos.serving.inference import answered, understood
-from bentos.serving.messages import JSON, Reply, Request
+from bentos.serving.messages import JSON, Reply, Request, allow
 from bentos.serving.problems import Refused
 
 EXTENSIONS = ["binary_tensor_data", "model_repository", "model_repository(unload_dependents)"]
@@ -59,9 +59,9 @@ class OpenInference:
         if len(rest) > 1 and rest[0] == "versions":
             version, rest = rest[1], rest[2:]
         if rest == ["infer"]:
-            _allow(request, "POST")
+            allow(request, "POST")
             return await self._infer(request, name, version)
-        _allow(request, "GET")
+        allow(request, "GET")
         model = self._hosting.find(name, version).model
         if rest == ["ready"]:
             return _json({"name": name, "ready": self._ready()}, 200 if self._ready() else 503)
@@ -78,7 +78,7 @@ class OpenInference:
         )
 
     async def _of_repository(self, request: Request, rest: Sequence[str]) -> Reply:
-        _allow(request, "POST")
+        allow(request, "POST")
         match rest:
             case ["index"]:
                 return self._index()
@@ -90,7 +90,7 @@ class OpenInference:
         raise _no_path(request)
 
     def _of_server(self, request: Request, segments: Sequence[str]) -> Reply:
-        _allow(request, "GET")
+        allow(request, "GET")
         match segments:
             case ():
                 return _json({"name": "forewatt", "version": installed("forewatt"), "extensions": EXTENSIONS})
@@ -123,13 +123,6 @@ class OpenInference:
 
 def _json(said: object, status: int = 200) -> Reply:
     return Reply(status, orjson.dumps(said), JSON, [])
-
-
-def _allow(request: Request, method: str) -> None:
-    if request.method != method and not (method == "GET" and request.method == "HEAD"):
-        refused = Refused(405, "wrong_method", f"Send {method}.")
-        refused.headers.append((b"allow", method.encode()))
-        raise refused
 
 
 def _no_path(request: Request) -> Refused:
