@@ -26,6 +26,7 @@ NEEDED = 96  # quarter-hours below which a period says nothing of a law
 ONE_OF = 16  # quarter-hours follow each other: so many count as one observation
 HUBER = 2.0  # standard deviations beyond which an observation loses weight
 LARGEST = 20.0  # of a residual, in standard deviations
+FLOW, SPEED = ("supply_air_flow", 1.0), ("supply_fan_speed", 50.0)  # what fan and filter go by, and its usual size
 UNKNOWN = 30.0  # standard deviation of a coefficient of which nothing is known beforehand
 
 
@@ -114,14 +115,18 @@ def _log(values: Floats) -> Floats:
     return np.log(np.where(values > 0, values, np.nan))
 
 
-def _with_log(name: str, typical: float) -> Callable[[Quarters], Floats]:
-    """A power law whose exponent may change with size, so that little is claimed of flows that were never seen."""
+def _power_law(of: str, by: tuple[str, float], means: tuple[float, float], deviation: float, noise: float) -> Law:
+    """How ``of`` grows with a power of ``by``, as the unit's own scale and an exponent with its ``deviation``.
+
+    The exponent may change with size, so that little is claimed of flows that were never seen.
+    """
+    name, typical = by
 
     def terms(quarters: Quarters) -> Floats:
         size = _log(quarters[name] / typical)[:, None]
         return np.hstack([_ones(quarters), size, size**2])
 
-    return terms
+    return Law(lambda quarters: _log(quarters[of]), terms, (*means, 0.0), (UNKNOWN, deviation, 0.5), noise)
 
 
 def _mixing_terms(quarters: Quarters) -> Floats:
@@ -192,39 +197,9 @@ LAWS = {
     "travel": Law(_travel, _ones, (15.0,), (15.0,), 10.0),
     # Fan laws: flow with speed, power with its third power; a filter's pressure drop with the flow squared. The scales
     # are the unit's own, so that without a healthy period nothing is said.
-    "power_flow": Law(
-        lambda quarters: _log(quarters["supply_fan_power"]),
-        _with_log("supply_air_flow", 1),
-        (0.0, 2.2, 0.0),
-        (UNKNOWN, 0.7, 0.5),
-        0.03,
-    ),
-    "speed_flow": Law(
-        lambda quarters: _log(quarters["supply_fan_speed"]),
-        _with_log("supply_air_flow", 1),
-        (4.0, 0.8, 0.0),
-        (UNKNOWN, 0.4, 0.5),
-        0.02,
-    ),
-    "power_speed": Law(
-        lambda quarters: _log(quarters["supply_fan_power"]),
-        _with_log("supply_fan_speed", 50),
-        (0.0, 2.6, 0.0),
-        (UNKNOWN, 0.7, 0.5),
-        0.03,
-    ),
-    "filter_flow": Law(
-        lambda quarters: _log(quarters["filter_pressure_drop"]),
-        _with_log("supply_air_flow", 1),
-        (5.0, 1.8, 0.0),
-        (UNKNOWN, 0.4, 0.5),
-        0.03,
-    ),
-    "filter_speed": Law(
-        lambda quarters: _log(quarters["filter_pressure_drop"]),
-        _with_log("supply_fan_speed", 50),
-        (5.0, 1.8, 0.0),
-        (UNKNOWN, 0.6, 0.5),
-        0.05,
-    ),
+    "power_flow": _power_law("supply_fan_power", FLOW, (0.0, 2.2), 0.7, 0.03),
+    "speed_flow": _power_law("supply_fan_speed", FLOW, (4.0, 0.8), 0.4, 0.02),
+    "power_speed": _power_law("supply_fan_power", SPEED, (0.0, 2.6), 0.7, 0.03),
+    "filter_flow": _power_law("filter_pressure_drop", FLOW, (5.0, 1.8), 0.4, 0.03),
+    "filter_speed": _power_law("filter_pressure_drop", SPEED, (5.0, 1.8), 0.6, 0.05),
 }
