@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,9 +21,9 @@ from bentos.fault.windows import CHANNELS, STEPS
 from training.early_warning import HOUR, Labels
 from training.fleet import Watched
 from training.progress import Stage
+from training.recipe import read_recipe
 from training.timemixer import EarlyWarning, Shape
 
-RECIPES = Path(__file__).parent / "recipes"
 BATCH = 256  # windows that are answered at once
 
 
@@ -67,10 +65,7 @@ class Recipe:
     @classmethod
     def open(cls, name: str) -> Recipe:
         """Raises ``ValueError`` for a recipe that is not there."""
-        path = RECIPES / f"{name}.toml"
-        if not path.is_file():
-            raise ValueError(f"There is no recipe '{name}' in {RECIPES.name}.")
-        return cls(name=name, **tomllib.loads(path.read_text())["recipe"])
+        return cls(name=name, **read_recipe("fault", name))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +22,9 @@ from bentos.load.features import ABSOLUTE, FAR, RELATIVE
 from bentos.load.schema import MODEL_DAYS
 from training.moments import Replay, splits
 from training.progress import Stage
+from training.recipe import read_recipe
 
 Floats = NDArray[np.float64]
-RECIPES = Path(__file__).parent / "recipes"
-OF_FAULTS = ("fault", "laboratory")  # how the recipes begin that are none of load
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,7 @@ class Recipe:
     @classmethod
     def open(cls, name: str) -> Recipe:
         """Raises ``ValueError`` for a recipe that is not there."""
-        known = {path.stem: path for path in RECIPES.glob("*.toml") if not path.stem.startswith(OF_FAULTS)}
-        if name not in known:
-            raise ValueError(f"There is no recipe '{name}'; there are {', '.join(sorted(known))}.")
-        return cls(name=name, **tomllib.loads(known[name].read_text())["recipe"])
+        return cls(name=name, **read_recipe("load", name))
 
 
 @dataclass(frozen=True)

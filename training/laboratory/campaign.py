@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,8 @@ from training.laboratory.faults import ABRUPT, FAULTS, SLOW, Episode, Season, se
 from training.laboratory.parts import Parts, draw_parts
 from training.laboratory.sensors import Calibration, draw_calibration
 from training.laboratory.weather import CLIMATES, QUARTERS, Weather, another_year, typical
+from training.recipe import read_recipe
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 SPLITS = ("train", "validation", "test")
 WORKS_H = 3  # a day on which a part works so long, while people are there, shows what is wrong with it
 DAY = pd.Timedelta(days=1)
@@ -47,10 +45,7 @@ class Recipe:
     @classmethod
     def open(cls, name: str) -> Recipe:
         """Raises ``ValueError`` for a recipe that is not there."""
-        path = RECIPES / f"{name}.toml"
-        if not path.is_file():
-            raise ValueError(f"There is no recipe '{name}' in {RECIPES.name}.")
-        return cls(**tomllib.loads(path.read_text())["recipe"])
+        return cls(**read_recipe("laboratory", name))
 
     def side(self, split: str) -> str:
         """Which of the two severities, years and shapes a split draws from."""
