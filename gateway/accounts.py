@@ -132,10 +132,15 @@ async def _registrar(request: Request, desk: At, settings: Knobs) -> UUID | None
 Registrar = Annotated[UUID | None, Depends(_registrar)]
 
 
+def refuse_weak(password: SecretStr, field: str, settings: Settings) -> None:
+    """Raises the 422 for a password in a field of the body that is not good enough here."""
+    if why := passwords.weakness(password.get_secret_value(), strict=settings.strict):
+        raise refused([{"loc": ("body", field), "type": "password-weak", "msg": why}])
+
+
 def _strong(asked: Registration, settings: Knobs, number: Makes) -> User:
     """An account that is not stored yet and has no password, whose password is good enough here."""
-    if why := passwords.weakness(asked.password.get_secret_value(), strict=settings.strict):
-        raise refused([{"loc": ("body", "password"), "type": "password-weak", "msg": why}])
+    refuse_weak(asked.password, "password", settings)
     user = new(asked.username, asked.email, "", settings.newcomer)
     user.id = number
     return user

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import CursorResult, Engine, func, select, update
 
-from gateway import audit, passwords, store
-from gateway.accounts import Address, At, LoggedIn, fresh, of_id
+from gateway import audit, store
+from gateway.accounts import Address, At, LoggedIn, fresh, of_id, refuse_weak
 from gateway.auth import Login, at_least, refusal
 from gateway.bodies import JsonRoute
-from gateway.errors import Problem, documented, refused
+from gateway.errors import Problem, documented
 from gateway.rights import Identity
 from gateway.settings import LONGEST_PASSWORD, SHORTEST_PASSWORD, Knobs
 from gateway.store import Database
@@ -55,8 +55,7 @@ class ShownLogins(BaseModel):
 
 
 def _strong(asked: NewPassword, settings: Knobs) -> NewPassword:
-    if why := passwords.weakness(asked.newPassword.get_secret_value(), strict=settings.strict):
-        raise refused([{"loc": ("body", "newPassword"), "type": "password-weak", "msg": why}])
+    refuse_weak(asked.newPassword, "newPassword", settings)
     return asked
 
 
