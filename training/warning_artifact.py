@@ -22,7 +22,6 @@ from bentos.fault.schema import HORIZONS, Question
 from bentos.fault.windows import STEP, STEPS, reference_of
 from training.early_warning import HOUR
 from training.export_network import network_to_onnx
-from training.fault import Recipe
 from training.fault_pipeline import Warner
 from training.fleet import begun, episodes_by_unit, healthy
 from training.hvac import episodes_of, readings_of
@@ -77,7 +76,7 @@ def _description(warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]
         "schema_fingerprint": schema_fingerprint(),
         "data_fingerprint": fingerprint(episodes_of(campaign).to_csv(index=False)),
         "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
-        "recipe": _told(warner.recipe),
+        "recipe": asdict(warner.recipe),
         "scores": dict(scores),
         "parameters": {
             "types": warner.types,
@@ -87,7 +86,3 @@ def _description(warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]
             "simulated_training": True,
         },
     }
-
-
-def _told(recipe: Recipe) -> dict[str, JsonValue]:
-    return {name: value for name, value in asdict(recipe).items() if name != "channels"}
