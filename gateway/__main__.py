@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"FOREWATT_METRICS_PORT: {where}: {taken.strerror}. Name a free one, or 0 for no metrics.\n")
         return 2
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, kinds=None),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

@@ -51,8 +51,11 @@ from gateway.worker import KINDS
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, kinds: Mapping[str, Work] = KINDS) -> FastAPI:
-    """The gateway as an ASGI application; nothing is opened before its lifespan begins. Long work is of these kinds."""
+def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> FastAPI:
+    """The gateway as an ASGI application; nothing is opened before its lifespan begins.
+
+    Where no broker is set, long work of these kinds is done in this process; without kinds by a worker beside it.
+    """
     rights, counters = Rights(settings), Counters(settings.counters)
     app = FastAPI(
         title="Forewatt",
@@ -113,7 +116,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         localkey.kept(settings, database),
         inference.connect(settings) as app.state.inference,
         shortway.opened(settings, app.state.rights) as way,
-        crew.opened(settings, app.state.kinds) as app.state.broker,
+        crew.opened(settings, app.state.kinds) as app.state.messages,
         work.counted(app.state.database),
     ):
         app.state.closing = way.closing

@@ -1,6 +1,6 @@
 """Messages that there is something to do. They may be lost or come twice: the rows say what is true.
 
-Without a broker the messages stay in this process, where the gateway itself works on tasks.
+Without a broker they stay in the process that works on tasks.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -34,19 +35,58 @@ AWAY = "The broker does not answer. Tasks are kept, and workers get them when it
 Note = tuple[UUID, str, str | None]  # task, queue, request
 
 
-class Broker:
+class Messages(ABC):
     """Sends in a thread of its own, so that nobody waits for it."""
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown  # where they go
+        self.closing = threading.Event()
+        self._unsent: queue.Queue[Note | None] = queue.Queue(MOST_UNSENT)
+        self._away = False
+        self._thread = threading.Thread(target=self._send_all, name="messages", daemon=True)
+
+    @abstractmethod
+    def send(self, number: UUID, name: str, trace_id: str | None = None) -> None:
+        """Send a message now, to the queue of this name. Raises whatever says that it was not taken."""
+
+    def tell(self, task: Task) -> None:
+        """Say at once and without waiting that a task, which must be durable, is due. A sweeper says what is lost."""
+        try:
+            self._unsent.put_nowait((task.id, task.queue, correlation_id.get()))
+        except queue.Full:
+            log.info("too many messages wait to be sent", extra={"task": str(task.id)})
+
+    def start(self) -> None:
+        """From now on what is told is sent."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What is not sent yet is left to the sweepers."""
+        self.closing.set()
+        with suppress(queue.Full):
+            self._unsent.put_nowait(None)
+        self._thread.join(CONNECT_S)
+
+    def _send_all(self) -> None:
+        while (note := self._unsent.get()) is not None and not self.closing.is_set():
+            try:
+                self.send(*note)
+                self._away = False
+            except Exception as why:  # whatever it is, the next message may pass
+                if not self._away:
+                    log.warning(AWAY, extra={"broker": self.shown, "reason": str(why)})
+                self._away = True
+
+
+class Broker(Messages):
+    """Celery's messages, by a server that speaks Redis' protocol or within this process."""
 
     def __init__(self, url: str | None) -> None:
         self.url = url or HERE
-        self.shown: str = maybe_sanitize_url(self.url)
+        super().__init__(maybe_sanitize_url(self.url))
         # The memory is the process's: two gateways in one must not take each other's messages.
         self._mark = "" if url else f".{uuid4().hex}"
-        self._unsent: queue.Queue[Note | None] = queue.Queue(MOST_UNSENT)
         self._app = self.celery()
-        self._away = False
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._send_all, name="messages", daemon=True)
 
     def celery(self) -> Celery:
         """A Celery that knows the broker and no work yet."""
@@ -71,15 +111,8 @@ class Broker:
         """What the broker calls a queue of tasks."""
         return f"{name}{self._mark}"
 
-    def tell(self, task: Task) -> None:
-        """Say at once and without waiting that a task, which must be durable, is due. A sweeper says what is lost."""
-        try:
-            self._unsent.put_nowait((task.id, task.queue, correlation_id.get()))
-        except queue.Full:
-            log.info("too many messages wait to be sent", extra={"task": str(task.id)})
-
     def send(self, number: UUID, name: str, trace_id: str | None = None) -> None:
-        """Send a message now. Raises what Celery and the broker's client raise where it is not taken."""
+        """Raises what Celery and the broker's client raise."""
         self._app.send_task(MESSAGE, args=[str(number)], queue=self.queue(name), headers={TRACE: trace_id})
 
     def waiting(self, name: str) -> int:
@@ -91,27 +124,10 @@ class Broker:
             except ChannelError:
                 return 0  # nothing was ever sent to it, or all was taken
 
-    def start(self) -> None:
-        """From now on what is told is sent."""
-        self._thread.start()
-
     def stop(self) -> None:
-        """What is not sent yet is left to the sweepers."""
-        self._closing.set()
-        with suppress(queue.Full):
-            self._unsent.put_nowait(None)
-        self._thread.join(CONNECT_S)
+        """As all messages."""
+        super().stop()
         self._app.close()
-
-    def _send_all(self) -> None:
-        while (note := self._unsent.get()) is not None and not self._closing.is_set():
-            try:
-                self.send(*note)
-                self._away = False
-            except Exception as why:  # whatever it is, the next message may pass
-                if not self._away:
-                    log.warning(AWAY, extra={"broker": self.shown, "reason": str(why)})
-                self._away = True
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -125,9 +141,9 @@ def _options(url: str) -> dict[str, Any]:
     }
 
 
-def _broker(request: Request) -> Broker:
-    broker: Broker = request.app.state.broker
-    return broker
+def _messages(request: Request) -> Messages:
+    messages: Messages = request.app.state.messages
+    return messages
 
 
-Tell = Annotated[Broker, Depends(_broker)]
+Tell = Annotated[Messages, Depends(_messages)]

@@ -66,7 +66,7 @@ def _started(words: Sequence[str], environment: dict[str, str], aside: IO[bytes]
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=aside,
-        start_new_session=True,
+        process_group=0,  # not a session, in which Linux would not heed the niceness
     )
     with child:
         try:

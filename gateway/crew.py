@@ -17,7 +17,8 @@ from asgi_correlation_id import correlation_id
 from celery.exceptions import Reject
 
 from gateway import controller, runs, snapshots, store, tasks
-from gateway.broker import MESSAGE, TRACE, Broker
+from gateway.beside import Beside
+from gateway.broker import MESSAGE, TRACE, Broker, Messages
 from gateway.runs import Run, Work
 from gateway.settings import Settings
 from gateway.tasks import Queue
@@ -140,21 +141,31 @@ class Crew:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, kinds: Mapping[str, Work]) -> AsyncIterator[Broker]:
-    """The way to the workers as long as the gateway runs; without a broker they are here."""
-    url = settings.celery_broker_url
-    broker = Broker(url.get_secret_value() if url else None)
-    broker.start()
-    crew = None if url else Crew(settings, broker, kinds, at_once(settings))
+async def opened(settings: Settings, kinds: Mapping[str, Work] | None) -> AsyncIterator[Messages]:
+    """The way to the workers as long as the gateway runs.
+
+    Without a broker there is one in a process beside it; or it is here, if there are kinds of work to be done here.
+    """
+    crew, messages = _chosen(settings, kinds)
+    messages.start()
     if crew is not None:
         crew.start()
-    log.info("tasks are %s", "sent to workers" if url else "worked on here", extra={"broker": broker.shown})
+    log.info("tasks are sent", extra={"to": messages.shown})
     try:
-        yield broker
+        yield messages
     finally:
         if crew is not None:
             await asyncio.to_thread(crew.stop)
-        await asyncio.to_thread(broker.stop)
+        await asyncio.to_thread(messages.stop)
+
+
+def _chosen(settings: Settings, kinds: Mapping[str, Work] | None) -> tuple[Crew | None, Messages]:
+    if url := settings.celery_broker_url:
+        return None, Broker(url.get_secret_value())
+    if kinds is None:
+        return None, Beside()
+    memory = Broker(None)
+    return Crew(settings, memory, kinds, at_once(settings)), memory
 
 
 def at_once(settings: Settings) -> dict[Queue, int]:

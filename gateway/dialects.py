@@ -6,7 +6,9 @@ COMMITTED where there is a choice), keep microseconds, and tell "A" from "a" and
 
 from __future__ import annotations
 
+import functools
 import inspect
+import threading
 import time
 from typing import Any, Literal
 
@@ -25,7 +27,6 @@ SILENCE_S = 15  # after which a server that has not said a word is given up, wha
 REST_S = 1.0  # how long nobody tries after one could not connect
 IDLE_S = 300  # a connection that lay longer is not used again: firewalls forget it
 CONNECTIONS = 16
-SQLITE_LINES, SQLITE_TURN_S = 5, 30  # of many who want to write, some would find it locked for ever: they queue
 
 # MariaDB is spoken to as MySQL and stores ids as it does: a dump of one, or of an older one, can be read by the other.
 DRIVERS = {
@@ -94,7 +95,9 @@ def engine(text: str, connections: int = CONNECTIONS) -> Engine:
     name = url.get_backend_name()
     pool = {"pool_size": connections, "max_overflow": 0, "pool_timeout": QUEUE_S, "pool_recycle": IDLE_S}
     made = _made(url, HURRY[name], pool_pre_ping=True, pool_use_lifo=True, **pool)
-    if name != "sqlite":
+    if name == "sqlite":
+        _Turns(_pen(str(url.database))).watch(made)
+    else:
         event.listen(made, "do_connect", _Door())
     event.listen(made, "connect", lambda opened, _: _greet(opened, GREETINGS[name]))
     return made
@@ -160,6 +163,38 @@ class _Door:
         except dialect.loaded_dbapi.Error:
             self._shut_until = time.monotonic() + REST_S
             raise
+
+
+@functools.cache
+def _pen(database: str) -> threading.Lock:
+    """Who holds it writes; one for each file, whatever pools this process has of it."""
+    return threading.Lock()
+
+
+class _Turns:
+    """SQLite has one writer at a time, and who finds it locked sleeps and looks again: of many, some would always look
+    at the wrong moment. Here they wait for a lock that wakes the next one, until the connection goes back to its pool.
+    """
+
+    def __init__(self, pen: threading.Lock) -> None:
+        self._pen = pen
+
+    def watch(self, pool: Engine) -> None:
+        """From now on, for every statement of this pool's that writes."""
+        event.listen(pool, "before_cursor_execute", self._take)
+        event.listen(pool, "checkin", self._give_back)
+
+    def _take(self, connection: Any, *given: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event
+        *_, context, _ = given
+        writes = context is not None and (context.isinsert or context.isupdate or context.isdelete)
+        if writes and "pen" not in connection.info:
+            if not self._pen.acquire(timeout=LOCK_S):
+                raise Unavailable("database-busy", "Others are changing the same rows.")
+            connection.info["pen"] = self._pen
+
+    def _give_back(self, _: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event
+        if pen := record.info.pop("pen", None):
+            pen.release()
 
 
 def _greet(connection: Any, words: tuple[str, ...]) -> None:  # noqa: ANN401 - the driver's own

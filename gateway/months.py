@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from bentos.load.schema import (
@@ -33,12 +33,23 @@ from bentos.load.schema import (
     check_region,
     days_of,
 )
-from gateway import measurements
 from gateway.errors import Problem, refused
+from gateway.measurements import TABLE
 from gateway.series import POWER
-from gateway.tables import Measurement
 
 NOTHING = "You have no days stored. Send a workbook to /api/data/import, or POST /api/data/sample for days to try with."
+
+
+def _ends() -> Select[int, int, Any, Any, Any]:
+    """Of no more rows than a question may have, the newest. Written once: every order of a month begins with it."""
+    day, load, (owner, series) = TABLE.c.date, TABLE.c.load, (TABLE.c.owner, TABLE.c.series)
+    known = (owner == bindparam("owner"), series == bindparam("series"), day <= bindparam("last"))
+    rows = select(day, load).where(*known).order_by(day.desc()).limit(MAX_ROWS).subquery()
+    measured = case((rows.c.load > 0, rows.c.date))
+    return select(func.count(), func.count(measured), func.min(rows.c.date), func.max(rows.c.date), func.min(measured))
+
+
+_ENDS = _ends()
 
 
 class Asked(Strict):
@@ -101,12 +112,8 @@ def reach(session: Session, owner: str, asked: Asked) -> Reach:
 
 
 def _span(session: Session, owner: str, series: str, last: date | None) -> Span | None:
-    """Of no more rows than a question may have, the newest."""
-    wanted = select(Measurement.day, Measurement.load).where(measurements.within(owner, series, None, last))
-    rows = wanted.order_by(Measurement.day.desc()).limit(MAX_ROWS).subquery()
-    measured = case((rows.c.load > 0, rows.c.day))
-    ends = func.count(), func.count(measured), func.min(rows.c.day), func.max(rows.c.day), func.min(measured)
-    days, above, first, last_there, begins = session.execute(select(*ends)).one()
+    asked = {"owner": owner, "series": series, "last": last or date.max}
+    days, above, first, last_there, begins = session.execute(_ENDS, asked).one()
     return Span(days, above, first, last_there, begins or last_there) if days else None
 
 

@@ -70,6 +70,7 @@ class Run:
     def _beat(self) -> None:
         every_s = min(tasks.BEAT_S, self.lease.lasts_s / 4)
         written = None
+        self._over.wait(min(LEAST_S, every_s))  # most work is done sooner, and the claim said all that is known
         while not self.lost:
             self._news.wait(every_s)
             self._news.clear()

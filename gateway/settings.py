@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     celery_broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
         default=None, validation_alias="CELERY_BROKER_URL"
     )
-    tasks_at_once: int = Field(default=4, ge=1, le=64)
+    tasks_at_once: int = Field(default=2, ge=1, le=64)
     fits_at_once: int = Field(default=1, ge=1, le=64)
     lease_s: float = Field(default=20.0, ge=1, le=3600)
     inference_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:3000")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AliasChoices, BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from bentos.load.schema import MODEL_DAYS, Answer, ModelType
@@ -26,16 +26,28 @@ from gateway.polling import Failure, Known
 from gateway.series import find
 from gateway.settings import Knobs
 from gateway.store import Database
-from gateway.tables import Fit, Forecast, Task
+from gateway.tables import Base, Fit, Forecast, Task
 from gateway.tasks import Queue, Status
 
 router = APIRouter(route_class=OnceJsonRoute, tags=["forecasts"], responses=documented(422, 500, 503))
 
 RESULT, TASKS = "/api/forecast/result", "/api/v1/forecasts/tasks"
+
 _SUBMITTED: dict[int | str, dict[str, Any]] = {
     202: {"headers": {"Location": {"schema": {"type": "string"}}, "Retry-After": {"schema": {"type": "integer"}}}},
     **documented(400, 413, 415),
 }
+
+
+def _counted(kind: type[Base], *named: str) -> Select[int]:
+    """How many rows have these values in these columns."""
+    table = Base.metadata.tables[kind.__tablename__]
+    return select(func.count()).select_from(table).where(*(table.c[name] == bindparam(name) for name in named))
+
+
+# Written once, since orders may come by the dozen a second.
+_SUBMITTED_BEFORE = _counted(Task, "id", "owner")
+_FITS = _counted(Fit, "owner", "series", "first", "last")
 
 
 class AskedAsWritten(Asked):
@@ -51,7 +63,7 @@ class Desk:
     owner: Owner
     database: Database
     settings: Knobs
-    broker: Tell
+    messages: Tell
     number: Makes  # the task's; that of one that was submitted already, where a crash hid the answer
 
 
@@ -123,14 +135,14 @@ def _submit(asked: Asked, desk: Desk) -> Task:
     """What can be refused is refused now; then the row is durable, and only then somebody is told."""
     series = find(desk.settings.series, asked.series)
     with store.transaction(desk.database) as session:
-        if submitted := session.scalar(select(Task).where(Task.id == desk.number, Task.owner == desk.owner)):
-            return submitted
+        if session.scalar(_SUBMITTED_BEFORE, {"id": desk.number, "owner": desk.owner}):
+            return session.get_one(Task, desk.number)
         reach = months.reach(session, desk.owner, asked)
         queue = _queue(session, Subject.of(desk.owner, asked), reach)
     first = reach.month[0]
     told = {"unit": series.unit, **asked.model_dump(exclude_none=True), "year": first.year, "month": first.month}
     task = tasks.submit(desk.database, desk.owner, KIND, told, queue, desk.number)
-    desk.broker.tell(task)
+    desk.messages.tell(task)
     return task
 
 
@@ -140,6 +152,5 @@ def _queue(session: Session, subject: Subject, reach: Reach) -> Queue:
     """
     if reach.known.days < MODEL_DAYS:
         return "forecasts"
-    same = (Fit.first == reach.known.first, Fit.last == reach.known.last)
-    wanted = select(func.count()).where(Fit.owner == subject.owner, Fit.series == subject.series, *same)
-    return "forecasts" if session.scalar(wanted) else "training"
+    same = {"owner": subject.owner, "series": subject.series, "first": reach.known.first, "last": reach.known.last}
+    return "forecasts" if session.scalar(_FITS, same) else "training"

@@ -121,7 +121,7 @@ def broker() -> Iterator[Finding]:
     """Where tasks are sent, if they are sent."""
     url = os.environ.get("CELERY_BROKER_URL")
     if not url:
-        yield Finding("broker", "ok", "none is set; the gateway works on tasks itself")
+        yield Finding("broker", "ok", "none is set; the gateway starts a worker beside it")
         return
     shown = make_url(url).render_as_string(hide_password=True) if "://" in url else "CELERY_BROKER_URL"
     try:

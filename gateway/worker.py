@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import configuration, forecasting, logs, store, tasks
+from gateway import beside, configuration, forecasting, logs, store, tasks
 from gateway.broker import Broker
 from gateway.crew import Crew, at_once
 from gateway.errors import Unavailable
@@ -32,7 +32,7 @@ QUEUES: tuple[Queue, ...] = get_args(Queue)
 PATIENCE_S = 2.0
 BROKERLESS = (
     "CELERY_BROKER_URL: a worker of its own needs the broker that the gateway sends to, such as redis://host:6379/0. "
-    "Without one the gateway works on tasks itself, and no worker is needed.\n"
+    "Without one the gateway starts a worker itself, and no other is needed.\n"
 )
 
 
@@ -44,7 +44,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except ValidationError as wrong:
         sys.stderr.write(complaints(wrong))
         return 2
-    if settings.celery_broker_url is None:
+    url = settings.celery_broker_url.get_secret_value() if settings.celery_broker_url else None
+    if url is None and not asked.beside:
         sys.stderr.write(BROKERLESS)
         return 2
     if wrongs := configuration.refusals(settings):
@@ -52,11 +53,14 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     logs.configure()
     stopping = _told_to_stop()
-    broker = Broker(settings.celery_broker_url.get_secret_value())
+    broker = Broker(None if asked.beside else url)
+    if asked.beside:
+        beside.listen(broker, stopping)
     places = {queue: asked.at_once or usual for queue, usual in at_once(settings).items() if queue in asked.queues}
     log.info("worker starts", extra={"broker": broker.shown, "at_once": places, "lease_s": settings.lease_s})
     if _tables_are_there(settings.database, stopping):
-        _work(Crew(settings, broker, KINDS, places), stopping, settings.drain_s, broker.shown)
+        patience_s = 0 if asked.beside else settings.drain_s  # the gateway has gone, and waits for no work
+        _work(Crew(settings, broker, KINDS, places), stopping, patience_s, broker.shown)
     return 0
 
 
@@ -121,6 +125,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--at-once", type=_at_once, help="tasks of each queue at the same time, instead of the settings"
     )
+    parser.add_argument("--beside", action="store_true", help="as the gateway starts it: told by its standard input")
     return parser
 
 

@@ -6,11 +6,12 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+import psutil
 from tqdm import tqdm
 
 from forewatt import Client, ProblemError, UnreachableError
@@ -64,9 +65,19 @@ def drill(stage: Stage, keys: list[str], kills: int, seed: int) -> Book:
             for _ in range(AT_ONCE):
                 callers.submit(_order, dice.choice(clients), book)
             time.sleep(dice.uniform(0, LIFE_S))
-            victim.kill()
-            victim.start()
+            _hit(victim, dice)
     return book
+
+
+def _hit(member: Running, dice: random.Random) -> None:
+    """The server itself, which is started again at once; or the worker beside it, which it starts again."""
+    with suppress(psutil.NoSuchProcess):
+        struck = dice.choice([member.process, *member.process.children()])
+        if struck.pid != member.process.pid:
+            struck.kill()
+            return
+    member.kill()
+    member.start()
 
 
 def _order(client: Client, book: Book) -> None:

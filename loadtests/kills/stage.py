@@ -28,7 +28,7 @@ class Stage:
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Stage]:
-    """Gateways, each with its own workers inside, on one SQLite file."""
+    """Gateways, each with a worker beside it, on one SQLite file."""
     with ExitStack() as stack:
         start = Starter(folder, stack)
         knobs = {"FOREWATT_INFERENCE_URL": start.inference().url, **LIMITLESS}

@@ -14,7 +14,7 @@ import httpx
 from conftest import running
 from sqlalchemy import Engine, func, select, update
 
-from gateway import broker, store, tasks, worker
+from gateway import beside, broker, store, tasks, worker
 from gateway.__main__ import main as gateway_main
 from gateway.app import create_app
 from gateway.broker import Tell
@@ -111,9 +111,9 @@ def a_gateway(data, **knobs):
     app = create_app(Settings(data=data, anonymous=True, **knobs), KINDS)
 
     @app.post("/chores", status_code=202)
-    def submit(asked: dict, database: Database, broker: Tell) -> dict:
+    def submit(asked: dict, database: Database, messages: Tell) -> dict:
         task = tasks.submit(database, "local", "chore", asked, asked.get("queue", "forecasts"))
-        broker.tell(task)
+        messages.tell(task)
         return {"taskId": task.id}
 
     with running(app, ShortProtocol) as url, httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
@@ -134,5 +134,6 @@ def ended(database: Engine, *ordered: Task) -> bool:
 
 if __name__ == "__main__":
     worker.KINDS.update(KINDS)
+    beside.COMMAND = (sys.executable, __file__, "worker", "--beside")
     broker.VISIBLE_AGAIN_S = int(os.environ.get("VISIBLE_AGAIN_S", broker.VISIBLE_AGAIN_S))
     sys.exit(gateway_main([]) if sys.argv[1] == "gateway" else worker.main(sys.argv[2:]))

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from processes import START, environment
+from processes import START, a_process, environment
 
 from gateway.auth import exposed
 from gateway.settings import Settings
@@ -125,7 +125,7 @@ def test_where_anonymous_callers_are_refused_any_address_may_be_listened_on():
 
 def test_with_a_key_any_address_may_be_listened_on_and_the_log_has_no_key(tmp_path):
     env = environment(DATA=tmp_path, HOST="0.0.0.0", PORT="0", API_KEY=KEY)  # noqa: S104
-    with subprocess.Popen(START, env=env, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
+    with a_process(env, stderr=subprocess.PIPE, text=True) as running:
         lines = iter(running.stderr.readline, "")
         started = next(json.loads(line) for line in lines if "running on" in line)
         running.terminate()

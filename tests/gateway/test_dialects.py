@@ -111,6 +111,18 @@ def test_a_row_that_another_holds_is_503_in_time(database):
         assert session.scalar(select(User.email).where(User.name == "held")) == "mine"
 
 
+@pytest.mark.parametrize("pools", [1, 2])
+def test_those_who_write_to_sqlite_wait_for_their_turn_and_do_not_find_it_locked(tmp_path, monkeypatch, pools):
+    monkeypatch.setitem(dialects.GREETINGS, "sqlite", ("PRAGMA busy_timeout=0", "PRAGMA journal_mode=WAL"))
+    engines = [store.connect(f"sqlite:///{tmp_path / 'forewatt.db'}") for _ in range(pools)]
+    store.migrate(engines[0])
+    with ThreadPoolExecutor(24) as writers:
+        written = [writers.submit(store.keep, engines[n % pools], a_user(name_key=f"user {n}")) for n in range(240)]
+    assert [one.exception() for one in written] == [None] * 240
+    for engine in engines:
+        engine.dispose()
+
+
 @contextmanager
 def held(database, change):
     """A transaction that has changed something and does not end meanwhile."""

@@ -19,7 +19,7 @@ from fastapi import APIRouter, Response
 
 sys.path.insert(0, str(Path(__file__).parent))
 from people import PASSWORD
-from processes import START, environment
+from processes import a_process, environment
 
 from gateway import idempotency, localkey, store, tasks
 from gateway.app import create_app
@@ -130,7 +130,7 @@ def test_old_rows_are_swept_away_and_the_others_stay(engine, database):
 def process(data, url):
     """`python -m gateway` and a client of it; killed at the end."""
     env = environment(DATA=data, INFERENCE_URL=url, PORT=0)
-    with subprocess.Popen(START, env=env, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
+    with a_process(env, stderr=subprocess.PIPE, text=True) as running:
         try:
             said = next(line for line in running.stderr if "Uvicorn running on" in line)
             address = said.partition("running on ")[2].partition(" ")[0]

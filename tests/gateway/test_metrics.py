@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from processes import START, environment
+from processes import START, a_process, environment
 
 from gateway import metrics
 
@@ -21,7 +21,7 @@ from gateway import metrics
 def started(folder, **knobs):
     """`python -m gateway`; gives its address and what it had logged by then."""
     env = environment(DATA=folder, PORT=0, INFERENCE_URL="http://127.0.0.1:1", **knobs)
-    with subprocess.Popen(START, env=env, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
+    with a_process(env, stderr=subprocess.PIPE, text=True) as running:
         logged = []
         for line in iter(running.stderr.readline, ""):
             logged.append(json.loads(line)["message"])

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from pydantic import ValidationError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from processes import START, environment
+from processes import START, a_process, environment
 
 from gateway import uploads
 from gateway.settings import Settings
@@ -58,7 +58,7 @@ def test_a_password_in_the_database_url_is_not_shown():
 def process(tmp_path, inference):
     """The real thing: `python -m gateway` on a free port; gives the process and its address."""
     env = environment(DATA=tmp_path / "data", INFERENCE_URL=inference.url, PORT=0)
-    with subprocess.Popen(START, env=env, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
+    with a_process(env, stderr=subprocess.PIPE, text=True) as running:
         lines = iter(running.stderr.readline, "")
         address = next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
         yield running, address

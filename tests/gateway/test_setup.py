@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent))
 from people import bearer, login, register
-from processes import ROOT, START, environment
+from processes import ROOT, a_process, environment
 
 from gateway import setup, store
 from gateway.settings import Settings
@@ -127,7 +127,7 @@ def test_an_admin_from_the_environment_needs_no_token(run_gateway, upstream, tmp
 def test_a_terminal_is_shown_a_command_that_makes_the_admin(tmp_path, inference):
     env = environment(DATA=tmp_path, INFERENCE_URL=inference.url, PORT=0)
     ours, theirs = pty.openpty()
-    with subprocess.Popen(START, env=env, stderr=theirs) as running, os.fdopen(ours, "rb", 0) as terminal:  # noqa: S603
+    with a_process(env, stderr=theirs) as running, os.fdopen(ours, "rb", 0) as terminal:
         os.close(theirs)
         said = ""
         while "running on" not in said:
@@ -144,7 +144,7 @@ def test_a_terminal_is_shown_a_command_that_makes_the_admin(tmp_path, inference)
 
 def test_a_log_is_shown_no_token_and_names_the_command_that_shows_one(tmp_path, inference):
     env = environment(DATA=tmp_path, INFERENCE_URL=inference.url, PORT=0)
-    with subprocess.Popen(START, env=env, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
+    with a_process(env, stderr=subprocess.PIPE, text=True) as running:
         lines = []
         for line in iter(running.stderr.readline, ""):
             lines.append(json.loads(line)["message"])

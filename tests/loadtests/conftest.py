@@ -12,7 +12,7 @@ BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nbusy"
 
 @dataclass
 class Stub:
-    """``frozen`` is when it stands still, in seconds after it started; ``reject`` says which bodies get a 503."""
+    """``frozen`` is when it stands still, in seconds after the first request; bodies of ``reject`` get a 503."""
 
     frozen: tuple[float, float] = (0.0, 0.0)
     reject: bytes = b"none"
@@ -21,7 +21,7 @@ class Stub:
     url: str = ""
     heads: list[bytes] = field(default_factory=list)
     hung_up: int = 0
-    began: float = field(default_factory=time.monotonic)
+    began: float | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -37,6 +37,7 @@ class Stub:
 
     async def answer(self, body: bytes, writer: asyncio.StreamWriter) -> None:
         first, last = self.frozen
+        self.began = self.began or time.monotonic()
         if first <= (now := time.monotonic() - self.began) < last:
             await asyncio.sleep(last - now)
         await asyncio.sleep(self.delay_s)

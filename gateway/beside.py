@@ -1,0 +1,79 @@
+"""The gateway's own worker, in a process beside it, so that what it computes holds up no answer.
+
+What is due is told by lines in a pipe, which closes when the gateway ends in whatever way: then the worker ends too.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from uuid import UUID
+
+from gateway.broker import Broker, Messages
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "gateway.worker", "--beside")
+NICER = 5  # answers to callers come first
+AGAIN_S, LATEST_AGAIN_S = 1.0, 30.0  # until a worker that ended is started again; twice as long each time
+STOP_S = 12.0  # for what runs to be given back
+
+
+class Beside(Messages):
+    """Starts the worker, starts it again where it ends, and tells it what is due."""
+
+    def __init__(self) -> None:
+        super().__init__("a process beside this one")
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._watcher = threading.Thread(target=self._watch, name="worker beside", daemon=True)
+
+    def start(self) -> None:
+        """Does not wait for the worker."""
+        super().start()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """The worker gives back what it has begun."""
+        super().stop()
+        if self._worker is not None and self._worker.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._worker.stdin.close()
+        self._watcher.join(STOP_S)
+        if self._watcher.is_alive() and self._worker is not None:
+            self._worker.kill()
+
+    def send(self, number: UUID, name: str, trace_id: str | None = None) -> None:
+        """A line; where nobody reads it, the next worker looks for what is due anyway."""
+        if self._worker is not None and self._worker.stdin is not None:
+            self._worker.stdin.write(json.dumps([str(number), name, trace_id]).encode() + b"\n")
+            self._worker.stdin.flush()
+
+    def _watch(self) -> None:
+        wait_s = 0.0
+        while not self.closing.wait(wait_s):
+            # In a group of its own Ctrl-C does not reach it; in a session of its own Linux would not heed its niceness.
+            self._worker = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
+            if self.closing.is_set() and self._worker.stdin is not None:
+                self._worker.stdin.close()
+            status = self._worker.wait()
+            wait_s = min(max(AGAIN_S, 2 * wait_s), LATEST_AGAIN_S)
+            if not self.closing.is_set():
+                log.warning("the worker ended and is started again", extra={"status": status, "in_s": wait_s})
+
+
+def listen(broker: Broker, stopping: threading.Event) -> None:
+    """In the worker: pass on what the gateway tells, until it has gone."""
+    os.nice(NICER)
+    threading.Thread(target=_pass_on, args=(broker, stopping), name="gateway", daemon=True).start()
+
+
+def _pass_on(broker: Broker, stopping: threading.Event) -> None:
+    for line in sys.stdin.buffer:
+        number, name, trace_id = json.loads(line)
+        broker.send(UUID(number), name, trace_id)
+    stopping.set()
