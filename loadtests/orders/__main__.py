@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from loadtests.orders.measure import RATE, acknowledged, drained, embedded, fits_a_minute, month_s
+from loadtests.orders.measure import acknowledged, embedded, fits_a_minute, month_s
 from loadtests.slo import STEADY_S, VoidError
 from training.measured import record
 
@@ -34,7 +34,6 @@ def _orders(seconds: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="orders") as folder, embedded(Path(folder)) as house:
         month = month_s(house, MONTHS)
         ms = acknowledged(house, seconds)
-        drained(house, seconds * RATE)
     return {"P10": ms, "P11": month}
 
 

@@ -78,14 +78,6 @@ def month_s(house: House, months: int) -> float:
     return float(np.percentile(taken, 95))
 
 
-def drained(house: House, patience_s: float) -> None:
-    """Wait until everything that was ordered is made."""
-    until = time.monotonic() + patience_s
-    with Client(house.gateway.url, house.key) as client:
-        while client.unfinished() and time.monotonic() < until:
-            time.sleep(0.5)
-
-
 def fits_a_minute(folder: Path, workers: int, fits: int) -> float:
     """A07: models fitted a minute by so many workers behind one broker, each on a history of its own."""
     with ExitStack() as stack:
