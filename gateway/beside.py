@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from uuid import UUID
 
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "gateway.worker", "--beside")
 NICER = 5  # answers to callers come first
-AGAIN_S, LATEST_AGAIN_S = 1.0, 30.0  # until a worker that ended is started again; twice as long each time
+AGAIN_S, LATEST_AGAIN_S = 1.0, 30.0  # until a worker that ended is started again; twice as long where it ends at once
+LIVED_S = 10.0  # whoever did had begun to work
 STOP_S = 12.0  # for what runs to be given back
 
 
@@ -54,16 +56,25 @@ class Beside(Messages):
             self._worker.stdin.flush()
 
     def _watch(self) -> None:
-        wait_s = 0.0
-        while not self.closing.wait(wait_s):
+        wait_s = AGAIN_S
+        while not self.closing.is_set():
+            began, said = time.monotonic(), self._work()
+            lived_s = time.monotonic() - began
+            wait_s = AGAIN_S if lived_s > LIVED_S else min(2 * wait_s, LATEST_AGAIN_S)
+            if not self.closing.is_set():
+                log.warning("the worker ended and is started again", extra={"status": said, "in_s": wait_s})
+            self.closing.wait(wait_s)
+
+    def _work(self) -> int | str:
+        """A worker's life; how it ended."""
+        try:
             # In a group of its own Ctrl-C does not reach it; in a session of its own Linux would not heed its niceness.
             self._worker = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
-            if self.closing.is_set() and self._worker.stdin is not None:
-                self._worker.stdin.close()
-            status = self._worker.wait()
-            wait_s = min(max(AGAIN_S, 2 * wait_s), LATEST_AGAIN_S)
-            if not self.closing.is_set():
-                log.warning("the worker ended and is started again", extra={"status": status, "in_s": wait_s})
+        except OSError as wrong:  # no memory, no room for another process: that may pass
+            return str(wrong)
+        if self.closing.is_set() and self._worker.stdin is not None:
+            self._worker.stdin.close()
+        return self._worker.wait()
 
 
 def listen(broker: Broker, stopping: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""Those who work on tasks, in the gateway or in a process of their own: by queue so many at once, and a sweeper."""
+"""Those who work on tasks, mostly in a process of their own: by queue so many at once, and a sweeper."""
 
 from __future__ import annotations
 

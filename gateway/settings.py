@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
     database_url_file: FilePath | None = None
     database_connections: int = Field(default=dialects.CONNECTIONS, ge=1, le=1024)
-    # By the name that Celery gives it; without it the gateway works on tasks itself.
+    # By the name that Celery gives it; without it the gateway starts a worker beside it.
     celery_broker_url: Annotated[SecretStr, AfterValidator(_broker_url)] | None = Field(
         default=None, validation_alias="CELERY_BROKER_URL"
     )
