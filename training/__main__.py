@@ -4,7 +4,6 @@ two are the same; ``simulate`` runs the fault laboratory."""
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import shlex
 import shutil
@@ -62,15 +61,14 @@ def train_load(asked: argparse.Namespace) -> None:
 
 
 def train_fault(asked: argparse.Namespace) -> None:
-    """From a simulated campaign to an early warning of faults and what it is worth."""
+    """From a simulated campaign to an early warning of faults; what it is worth is for ``judge`` to say."""
     from training.fault import Recipe as FaultRecipe  # noqa: PLC0415 - torch, which nothing else needs
-    from training.fault_pipeline import run  # noqa: PLC0415
+    from training.fault_pipeline import fit_on  # noqa: PLC0415
     from training.warning_artifact import write_warning  # noqa: PLC0415
 
-    warner, figures = run(asked.data, FaultRecipe.open(asked.recipe), asked.out)
-    scores = {name: round(value, 4) for name, value in figures.items() if math.isfinite(value)}
-    artifact = write_warning(asked.out / "artifact", warner, asked.data, scores)
-    print(f"{artifact.manifest.version} is in {asked.out / 'artifact'}; learnt and judged on simulated units alone")
+    warner = fit_on(asked.data, FaultRecipe.open(asked.recipe))
+    artifact = write_warning(asked.out / "artifact", warner, asked.data, {})
+    print(f"{artifact.manifest.version} is in {asked.out / 'artifact'}; it learnt from simulated units alone.")
 
 
 def score(asked: argparse.Namespace) -> None:

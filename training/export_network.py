@@ -9,13 +9,13 @@ import torch
 from onnx import ModelProto
 
 from training.export import OPSET
-from training.timemixer import EarlyWarning
+from training.timemixer import Council, EarlyWarning
 
 ANSWERS = ["hazard", "type", "severity"]
 MOST_BYTES = 2 * 2**20
 
 
-def network_to_onnx(network: EarlyWarning, length: int, channels: int) -> bytes:
+def network_to_onnx(network: Council | EarlyWarning, length: int, channels: int) -> bytes:
     """The serialised graph: ``window`` float32 [N, length, channels] to ``hazard`` [N, 6] and ``type`` [N, K], both
     log-odds, and ``severity`` [N].
 

@@ -17,14 +17,15 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from bentos.fault.points import NAMES
 from bentos.fault.schema import HORIZONS
-from bentos.fault.windows import CHANNELS, STEPS
+from bentos.fault.windows import CHANNELS, LONG, STEPS
 from training.early_warning import HOUR, Labels
 from training.fleet import Watched
 from training.progress import Stage
 from training.recipe import read_recipe
-from training.timemixer import EarlyWarning, Shape
+from training.timemixer import QUARTERS, Council, EarlyWarning, Shape, two_clocks
 
-BATCH = 256  # windows that are answered at once
+BATCH = 256  # windows that are cut at once
+Batch = tuple[Tensor, Tensor, Labels]  # hours, days, and what was to come
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Recipe:
     inner: int = 32
     blocks: int = 1
     coarser: int = 3
+    members: int = 1  # networks whose mean answers
     dropout: float = 0.1
     batch: int = 128
     draws: int = 8000  # windows an epoch
@@ -46,6 +48,7 @@ class Recipe:
     every_hours: int = 6  # moments of training from which windows are drawn
     validations: int = 2048  # windows of the validation units, the same after each epoch
     deaf: float = 0.1  # share of the windows of training in which a channel of readings is silent
+    wander: float = 0.1  # how far each window's days are moved, in units of a channel
     severity_weight: float = 2.0
     seed: int = 0
     raw: bool = True  # False: residuals and days alone, not the points' own values, by which units can be told apart
@@ -54,7 +57,7 @@ class Recipe:
     @property
     def shape(self) -> Shape:
         """Of the network."""
-        return Shape(STEPS, self.coarser, self.width, self.inner, self.blocks, 25, self.dropout)
+        return Shape(STEPS // QUARTERS, self.coarser, self.width, self.inner, self.blocks, 25, self.dropout)
 
     @property
     def channels(self) -> list[str]:
@@ -81,34 +84,56 @@ class Drawer:
     """Deals windows with their labels: half of them while something is wrong or soon will be, each fault as often."""
 
     def __init__(self, fleet: Sequence[Watched], types: Sequence[str], recipe: Recipe) -> None:
-        self.fleet, self.recipe = fleet, recipe
+        self.recipe = recipe
         self.rng = np.random.default_rng(recipe.seed)
         asked = [unit.moments(recipe.every_hours * HOUR) for unit in fleet]
-        self.unit = np.repeat(np.arange(len(fleet)), [len(at) for at in asked])
-        self.at = [moment for at in asked for moment in at]
+        clocks = [clocks_of(unit, at, recipe.channels) for unit, at in zip(fleet, asked, strict=True)]
+        self.hours, self.days = (torch.cat(parts) for parts in zip(*clocks, strict=True))
         self.labels = Labels.joined([unit.labels(at, types) for unit, at in zip(fleet, asked, strict=True)])
-        self.columns = [CHANNELS.index(name) for name in recipe.channels]
         sorts = np.where(self.labels.severity > 0, self.labels.kind, 0)
         counts = np.bincount(sorts, minlength=len(types)).astype(float)
         share = np.where(np.arange(len(types)) == 0, 0.5, 0.5 / max((counts[1:] > 0).sum(), 1))
         self.chance = share[sorts] / counts[sorts] / (share[counts > 0]).sum()
 
-    def epoch(self) -> Iterator[tuple[Tensor, Labels]]:
-        """Batches [N, T, C] with labels, ``draws`` windows in all, drawn anew."""
-        rows = self.rng.choice(len(self.at), self.recipe.draws, p=self.chance)
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor, Labels]]:
+        """Batches of hours [N, C, H] and days [N, D, 36] with labels, ``draws`` windows in all, drawn anew."""
+        rows = self.rng.choice(len(self.chance), self.recipe.draws, p=self.chance)
         for first in range(0, len(rows), self.recipe.batch):
             chosen = rows[first : first + self.recipe.batch]
-            stacked = np.stack([self.fleet[u].prepared.window(at) for u, at in self._each(chosen)])
-            yield torch.from_numpy(self._deafened(stacked[..., self.columns])), self.labels[chosen]
+            hours, days = self.hours[chosen], self._wandering(self.days[chosen])
+            yield self._deafened(hours), self._deafened(days), self.labels[chosen]
 
-    def _each(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, pd.Timestamp]]:
-        return ((int(self.unit[row]), self.at[row]) for row in rows)
+    def _wandering(self, days: Tensor) -> Tensor:
+        """A unit's laws were fitted in one season: its residuals lie off, and drift, by a little in other ones."""
+        if not self.recipe.wander:
+            return days
+        size, channels, length = days.shape
+        shifts = self.rng.normal(size=(2, size, channels, 1)) * self.rng.lognormal(0, 0.5, (size, 1, 1))
+        moved = self.recipe.wander * (shifts[0] + shifts[1] * np.linspace(-1, 0, length))
+        moved[:, LONG.index("long_known")] = 0
+        return days + torch.from_numpy(moved.astype(np.float32))
 
-    def _deafened(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _deafened(self, series: Tensor) -> Tensor:
         """Some windows lose a few channels, as they would with a point that was never sent."""
-        silent = self.rng.random((len(windows), windows.shape[2])) < 0.1
-        silent &= (self.rng.random(len(windows)) < self.recipe.deaf)[:, None]
-        return np.where(silent[:, None], np.float32(0), windows)
+        silent = self.rng.random((len(series), series.shape[1], 1)) < 0.1
+        silent &= self.rng.random((len(series), 1, 1)) < self.recipe.deaf
+        return series.masked_fill(torch.from_numpy(silent), 0.0)
+
+
+def clocks_of(unit: Watched, at: pd.DatetimeIndex, channels: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """What the network sees of windows at each moment, on its two clocks; a few windows are in memory at once."""
+    columns = [CHANNELS.index(name) for name in channels]
+    parts = [
+        two_clocks(torch.from_numpy(unit.windows(at[first : first + BATCH])[..., columns]), recent_of(channels))
+        for first in range(0, len(at), BATCH)
+    ]
+    hours, days = (torch.cat(each) for each in zip(*parts, strict=True))
+    return hours, days
+
+
+def recent_of(channels: Sequence[str]) -> int:
+    """How many of the channels run by the quarter-hour; they come first."""
+    return sum(name not in LONG for name in channels)
 
 
 def loss_of(answer: tuple[Tensor, Tensor, Tensor], truth: Labels, severity_weight: float) -> Tensor:
@@ -120,12 +145,19 @@ def loss_of(answer: tuple[Tensor, Tensor, Tensor], truth: Labels, severity_weigh
     return horizons + kinds + severity_weight * mse_loss(severity, torch.from_numpy(truth.severity))
 
 
-def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence[str], recipe: Recipe) -> EarlyWarning:
-    """Train on some units, and keep the epoch that was best on others."""
-    torch.manual_seed(recipe.seed)
-    network = EarlyWarning(len(recipe.channels), len(HORIZONS), len(types), recipe.shape)
+def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence[str], recipe: Recipe) -> Council:
+    """Train on some units, and keep of every member the epoch that was best on others."""
     drawer = Drawer(train, types, recipe)
-    held_out = [*Drawer(validation, types, replace(recipe, deaf=0.0, draws=recipe.validations)).epoch()]
+    held_out = [*Drawer(validation, types, replace(recipe, deaf=0.0, wander=0.0, draws=recipe.validations)).epoch()]
+    return Council([fit_member(drawer, held_out, len(types), recipe.seed + k) for k in range(recipe.members)]).eval()
+
+
+def fit_member(drawer: Drawer, held_out: Sequence[Batch], types: int, seed: int) -> EarlyWarning:
+    """One network; what it is dealt follows its seed too."""
+    torch.manual_seed(seed)
+    recipe, drawer.rng = drawer.recipe, np.random.default_rng(seed)
+    recent = recent_of(recipe.channels)
+    network = EarlyWarning((recent, len(recipe.channels) - recent), len(HORIZONS), types, recipe.shape)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
     steps = math.ceil(recipe.draws / recipe.batch)
     schedule = OneCycleLR(optimizer, recipe.rate, steps_per_epoch=steps, epochs=recipe.epochs, pct_start=0.2)
@@ -133,9 +165,9 @@ def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence
     for epoch in range(recipe.epochs):
         network.train()
         stage, losses = Stage(f"epoch {epoch + 1}", steps, "batch"), list[float]()
-        for windows, labels in drawer.epoch():
+        for hours, days, labels in drawer.epoch():
             optimizer.zero_grad()
-            loss = loss_of(network(windows), labels, recipe.severity_weight)
+            loss = loss_of(network.judge(hours, days), labels, recipe.severity_weight)
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
@@ -153,20 +185,17 @@ def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence
     return network.eval()
 
 
-def ask(network: EarlyWarning, unit: Watched, at: pd.DatetimeIndex, channels: Sequence[str]) -> Said:
+def ask(network: Council, unit: Watched, at: pd.DatetimeIndex, channels: Sequence[str]) -> Said:
     """What the network says of one unit at each moment."""
-    columns, parts = [CHANNELS.index(name) for name in channels], []
+    hours, days = clocks_of(unit, at, channels)
     with torch.inference_mode():
-        for first in range(0, len(at), BATCH):
-            windows = torch.from_numpy(unit.windows(at[first : first + BATCH])[..., columns])
-            hazard, kind, severity = network(windows)
-            parts.append([hazard.double(), kind.double().softmax(1), severity.double()])
-    return Said(*(torch.cat(each).numpy() for each in zip(*parts, strict=True)))
+        hazard, kind, severity = network.judge(hours, days)
+    return Said(hazard.double().numpy(), kind.double().softmax(1).numpy(), severity.double().numpy())
 
 
-def _error(network: EarlyWarning, held_out: Sequence[tuple[Tensor, Labels]], recipe: Recipe) -> float:
+def _error(network: EarlyWarning, held_out: Sequence[Batch], recipe: Recipe) -> float:
     """The mean loss on windows drawn as those of training are: how often a fault comes is calibration's."""
     network.eval()
     with torch.inference_mode():
-        losses = [float(loss_of(network(windows), labels, recipe.severity_weight)) for windows, labels in held_out]
+        losses = [float(loss_of(network.judge(h, d), labels, recipe.severity_weight)) for h, d, labels in held_out]
     return float(np.mean(losses))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -160,15 +161,46 @@ class Forecaster(nn.Module):
         return forecast.transpose(1, 2)
 
 
-class EarlyWarning(nn.Module):
-    """Our head: all channels of a window together, and what every scale holds on average and at most."""
+QUARTERS, STEPS_OF_DAY = 4, 8  # points of a window that are one hour on one of its clocks, one day on the other
+SPANS = (1, 3, 7, 21)  # days over which the levels of a trend are taken
+BEFORE = slice(-17, -14)  # days: a fortnight before the last three
 
-    def __init__(self, channels: int, horizons: int, types: int, shape: Shape) -> None:
+
+def two_clocks(window: Tensor, recent: int) -> tuple[Tensor, Tensor]:
+    """[N, T, C] to hours [N, recent, T / 4] of its first channels and days [N, C - recent, T / 8] of the others."""
+    hours = torch.unflatten(window[..., :recent], 1, (-1, QUARTERS)).mean(2)
+    return hours.transpose(1, 2), window[:, ::STEPS_OF_DAY, recent:].transpose(1, 2)
+
+
+class Pooled(nn.Module):
+    """A mixed series at a glance: what every scale holds on average, at most, and last: [N, 3 * width * scales]."""
+
+    def __init__(self, channels: int, shape: Shape) -> None:
         super().__init__()
         self.coarser = shape.coarser
         self.mixer = TimeMixer(channels, shape)
+
+    def forward(self, series: Tensor) -> Tensor:
+        mixed = self.mixer(scales_of(series, self.coarser))
+        return torch.cat([part for k in mixed for part in (k.mean(2), k.amax(2), k[..., -1])], dim=1)
+
+
+class EarlyWarning(nn.Module):
+    """Our head over two clocks of a window: hours of the last days, and days of the last weeks with their trends.
+
+    ``shape`` is of the hours; the days have half as many points. ``channels`` says how many run by the hour, how many
+    by the day.
+    """
+
+    def __init__(self, channels: tuple[int, int], horizons: int, types: int, shape: Shape) -> None:
+        super().__init__()
+        self.recent, daily = channels
+        days = replace(shape, length=shape.length // 2, coarser=min(shape.coarser, 2), moving_average=13)
+        self.gain = nn.Parameter(torch.full((daily, 1), 4.0))
+        self.hours, self.days = Pooled(self.recent, shape), Pooled(daily, days)
+        pooled = 3 * shape.width * (shape.coarser + days.coarser + 2) + daily * (len(SPANS) + 1)
         self.joint = nn.Sequential(
-            nn.Linear(3 * shape.width * (shape.coarser + 1), 2 * shape.inner), nn.GELU(), nn.Dropout(shape.dropout)
+            nn.Dropout(shape.dropout), nn.Linear(pooled, 2 * shape.inner), nn.GELU(), nn.Dropout(shape.dropout)
         )
         self.hazard = nn.Linear(2 * shape.inner, horizons)
         self.kind = nn.Linear(2 * shape.inner, types)
@@ -176,9 +208,33 @@ class EarlyWarning(nn.Module):
 
     def forward(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[N, T, C] to log-odds [N, horizons] that never fall with the horizon, of types [N, K], severity [N]."""
-        mixed = self.mixer(scales_of(window.transpose(1, 2), self.coarser))
-        pooled = [torch.cat([scale.mean(2), scale.amax(2), scale[..., -1]], dim=1) for scale in mixed]
-        joint = self.joint(torch.cat(pooled, dim=1))
+        return self.judge(*two_clocks(window, self.recent))
+
+    def judge(self, hours: Tensor, days: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same from what ``two_clocks`` gives. A deviation counts by its logarithm, so that none outshouts all."""
+        days = torch.asinh(days * self.gain) / 2
+        levels = [days[..., -span:].mean(2) for span in SPANS]
+        trends = [*levels, levels[1] - days[..., BEFORE].mean(2)]
+        joint = self.joint(torch.cat([self.hours(torch.asinh(2 * hours) / 2), self.days(days), *trends], dim=1))
         first, *later = self.hazard(joint).split(1, dim=1)
         rises = torch.cat([first, *(functional.softplus(rise) for rise in later)], dim=1)
         return rises.cumsum(1), self.kind(joint), torch.sigmoid(self.severity(joint)).squeeze(1)
+
+
+class Council(nn.Module):
+    """Several networks that differ by their seed; their mean errs less than each."""
+
+    def __init__(self, members: Sequence[EarlyWarning]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.recent = members[0].recent
+
+    def forward(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As one of them answers."""
+        return self.judge(*two_clocks(window, self.recent))
+
+    def judge(self, hours: Tensor, days: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean log-odds and log-shares of types, mean severity."""
+        said = [cast(EarlyWarning, member).judge(hours, days) for member in self.members]
+        hazard, kind, severity = (torch.stack(each) for each in zip(*said, strict=True))
+        return hazard.mean(0), kind.log_softmax(2).mean(0), severity.mean(0)

@@ -74,9 +74,9 @@ def _description(warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]
         "horizon_days": max(HORIZONS) // 24,
         "step": STEP.to_pytimedelta(),
         "schema_fingerprint": schema_fingerprint(),
-        "data_fingerprint": fingerprint(episodes_of(campaign).to_csv(index=False)),
+        "data_fingerprint": fingerprint(_seen(campaign).to_csv(index=False)),
         "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
-        "recipe": asdict(warner.recipe),
+        "recipe": {**asdict(warner.recipe), "alarm": _alarm(warner), "units": _units(campaign)},
         "scores": dict(scores),
         "parameters": {
             "types": warner.types,
@@ -86,3 +86,18 @@ def _description(warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]
             "simulated_training": True,
         },
     }
+
+
+def _alarm(warner: Warner) -> dict[str, Any]:
+    policy = warner.policy
+    return {"by": warner.by, "on": policy.on, "off": policy.off, "hold_hours": policy.hold / HOUR}
+
+
+def _seen(campaign: Path) -> pd.DataFrame:
+    """The episodes of all units but the test's: what data made the model."""
+    table = episodes_of(campaign)
+    return table[table["split"] != "test"].reset_index(drop=True)
+
+
+def _units(campaign: Path) -> dict[str, int]:
+    return {str(split): int(units) for split, units in _seen(campaign).groupby("split")["unit"].nunique().items()}

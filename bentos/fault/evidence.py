@@ -29,6 +29,12 @@ LAW_POINTS = {
     "static_deviation": ["duct_static_pressure", "duct_static_pressure_setpoint"],
     "return_zone": ["return_air_temperature", "zone_temperature"],
     "water_rise": ["chilled_water_return_temperature", "chilled_water_supply_temperature"],
+    "coil_units": [
+        "supply_air_temperature", "mixed_air_temperature", "cooling_valve_position", "chilled_water_supply_temperature",
+        "chilled_water_return_temperature", "supply_air_flow",
+    ],
+    "flow_level": ["supply_air_flow"],
+    "flow_weather": ["supply_air_flow", "outdoor_air_temperature"],
     "travel": ["cooling_valve_position", "heating_valve_position", "outdoor_damper_position"],
     "power_flow": ["supply_fan_power", "supply_air_flow"],
     "speed_flow": ["supply_fan_speed", "supply_air_flow"],

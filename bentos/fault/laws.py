@@ -21,7 +21,8 @@ MOVED = ("cooling_valve_position", "heating_valve_position", "outdoor_damper_pos
 DAMPER_KNOTS = np.array([0.0, 10.0, 20.0, 40.0, 70.0, 100.0])  # %
 VALVE_KNOTS = np.array([0.0, 15.0, 40.0, 100.0])  # %; nothing flows at the first
 TYPICAL_CHILLED_WATER, TYPICAL_HOT_WATER = 7.0, 60.0  # °C, where it is not measured
-CLOSED = 2.0  # % of valve travel that still counts as closed
+CLOSED, OPEN = 2.0, 5.0  # % of valve travel that still counts as closed, and that surely lets water through
+WEATHER_KNOTS = np.array([-5.0, 5.0, 12.0, 18.0, 24.0, 30.0, 36.0])  # °C outdoors
 NEEDED = 96  # quarter-hours below which a period says nothing of a law
 ONE_OF = 16  # quarter-hours follow each other: so many count as one observation
 HUBER = 2.0  # standard deviations beyond which an observation loses weight
@@ -115,10 +116,12 @@ def _log(values: Floats) -> Floats:
     return np.log(np.where(values > 0, values, np.nan))
 
 
-def _power_law(of: str, by: tuple[str, float], means: tuple[float, float], deviation: float, noise: float) -> Law:
-    """How ``of`` grows with a power of ``by``, as the unit's own scale and an exponent with its ``deviation``.
+def _power_law(
+    of: str, by: tuple[str, float], means: tuple[float, float], deviations: tuple[float, float], noise: float
+) -> Law:
+    """How ``of`` grows with a power of ``by``, as the unit's own scale and an exponent with its deviation.
 
-    The exponent may change with size, so that little is claimed of flows that were never seen.
+    The exponent may change with size (the second deviation), so that little is claimed of flows that were never seen.
     """
     name, typical = by
 
@@ -126,7 +129,7 @@ def _power_law(of: str, by: tuple[str, float], means: tuple[float, float], devia
         size = _log(quarters[name] / typical)[:, None]
         return np.hstack([_ones(quarters), size, size**2])
 
-    return Law(lambda quarters: _log(quarters[of]), terms, (*means, 0.0), (UNKNOWN, deviation, 0.5), noise)
+    return Law(lambda quarters: _log(quarters[of]), terms, (*means, 0.0), (UNKNOWN, *deviations), noise)
 
 
 def _mixing_terms(quarters: Quarters) -> Floats:
@@ -165,12 +168,40 @@ def _static_error(quarters: Quarters) -> Floats:
 
 
 def _water_rise(quarters: Quarters) -> Floats:
+    """The share of the way to the air's temperature that the cooling coil's water comes."""
+    supply = quarters["chilled_water_supply_temperature"]
+    rise, most = quarters["chilled_water_return_temperature"] - supply, quarters["mixed_air_temperature"] - supply
+    return np.where((quarters["cooling_valve_position"] > OPEN) & (most > 2), rise / np.maximum(most, 2), np.nan)
+
+
+def _water_terms(quarters: Quarters) -> Floats:
+    open_ = quarters["cooling_valve_position"] / 100
+    return np.column_stack([np.ones(len(open_)), open_, open_**2, _log_flow(quarters)])
+
+
+def _coil_units(quarters: Quarters) -> Floats:
+    """Log of the cooling coil's transfer units, from its effectiveness on the air; the fan warms by half a kelvin."""
+    mixed, water = quarters["mixed_air_temperature"], quarters["chilled_water_supply_temperature"]
+    cooled, most = mixed - quarters["supply_air_temperature"] + 0.6, mixed - water
+    used = (quarters["cooling_valve_position"] > OPEN) & (quarters["heating_valve_position"] <= CLOSED) & (most > 3)
+    effectiveness = np.where(used & (cooled > 1), cooled / np.maximum(most, 3), np.nan)
+    return np.asarray(np.log(-np.log1p(-effectiveness.clip(max=0.97))))
+
+
+def _coil_units_terms(quarters: Quarters) -> Floats:
+    """An equal percentage valve, the air's flow, and, as far as the coil dries the air, the water's rise for it."""
+    open_ = quarters["cooling_valve_position"] / 100
     rise = quarters["chilled_water_return_temperature"] - quarters["chilled_water_supply_temperature"]
-    return np.where(quarters["cooling_valve_position"] > 5, rise, np.nan)
+    cooled = quarters["mixed_air_temperature"] - quarters["supply_air_temperature"] + 0.6
+    return np.column_stack([np.ones(len(open_)), open_, _log_flow(quarters), _log(rise / 5), _log(cooled / 10)])
 
 
-def _valve_terms(quarters: Quarters) -> Floats:
-    return np.hstack([_ones(quarters), quarters["cooling_valve_position"][:, None] / 100])
+def _log_flow(quarters: Quarters) -> Floats:
+    return _log(quarters["supply_air_flow"] / FLOW[1])
+
+
+def _weather_terms(quarters: Quarters) -> Floats:
+    return np.hstack([_ones(quarters), hats(quarters["outdoor_air_temperature"], WEATHER_KNOTS)])
 
 
 LAWS = {
@@ -193,13 +224,25 @@ LAWS = {
     ),
     "static_deviation": Law(_static_error, _ones, (0.0,), (0.05,), 0.03),
     "return_zone": Law(_difference("return_air_temperature", "zone_temperature"), _ones, (0.5,), (1.0,), 0.3),
-    "water_rise": Law(_water_rise, _valve_terms, (5.0, 0.0), (2.0, 5.0), 1.0),
+    "water_rise": Law(_water_rise, _water_terms, (0.4, -0.3, 0.0, 0.0), (0.2, 0.4, 0.3, 0.3), 0.05),
+    "coil_units": Law(
+        _coil_units, _coil_units_terms, (-1.3, 2.0, -0.4, -0.35, 0.35), (1.0, 0.6, 0.2, 0.25, 0.25), 0.08
+    ),
     "travel": Law(_travel, _ones, (15.0,), (15.0,), 10.0),
-    # Fan laws: flow with speed, power with its third power; a filter's pressure drop with the flow squared. The scales
-    # are the unit's own, so that without a healthy period nothing is said.
-    "power_flow": _power_law("supply_fan_power", FLOW, (0.0, 2.2), 0.7, 0.03),
-    "speed_flow": _power_law("supply_fan_speed", FLOW, (4.0, 0.8), 0.4, 0.02),
-    "power_speed": _power_law("supply_fan_power", SPEED, (0.0, 2.6), 0.7, 0.03),
-    "filter_flow": _power_law("filter_pressure_drop", FLOW, (5.0, 1.8), 0.4, 0.03),
-    "filter_speed": _power_law("filter_pressure_drop", SPEED, (5.0, 1.8), 0.6, 0.05),
+    "flow_level": Law(_log_flow, _ones, (0.0,), (UNKNOWN,), 0.05),
+    "flow_weather": Law(
+        _log_flow,
+        _weather_terms,
+        (0.0, 0.0, 0.0, 0.05, 0.2, 0.45, 0.65, 0.8),
+        (UNKNOWN, 0.15, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4),
+        0.1,
+    ),
+    # Fan laws: flow with speed, power with flow, a filter's pressure drop with the flow squared. A fan that holds a
+    # static pressure turns at no flow already, so that exponents of the speed differ much. The scales are the unit's
+    # own: without a healthy period nothing is said.
+    "power_flow": _power_law("supply_fan_power", FLOW, (0.0, 2.0), (0.7, 0.5), 0.03),
+    "speed_flow": _power_law("supply_fan_speed", FLOW, (4.0, 0.6), (0.4, 0.5), 0.02),
+    "power_speed": _power_law("supply_fan_power", SPEED, (0.0, 4.0), (2.0, 4.0), 0.03),
+    "filter_flow": _power_law("filter_pressure_drop", FLOW, (5.0, 1.9), (0.15, 0.05), 0.03),
+    "filter_speed": _power_law("filter_pressure_drop", SPEED, (5.0, 3.0), (2.0, 4.0), 0.05),
 }

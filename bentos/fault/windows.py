@@ -32,6 +32,7 @@ SETTLED = 3  # quarter-hours of running after which temperatures have settled
 FLAT = 8  # quarter-hours in which a sound temperature sensor moves
 HEALTHY_DAYS = 14
 LEAST_OF_DAY = 4  # quarter-hours from which a median is taken
+LEAST_SHARE = 0.25  # of a day, in which the least air is needed
 APART = 5.0  # K between outdoor and return air from which their mixture tells its share (APAR: 5.6 K)
 RESIDUAL_SPREAD = 4.0  # deviations that become one on a channel
 
@@ -156,8 +157,16 @@ def conditions(seen: Judged) -> dict[str, Floats]:
         "coil_idle": np.where(idle, moved["coil"], np.nan),
         "coil_cooling": np.where(r["cooling_valve_position"] > 5, moved["coil"], np.nan),
         "coil_heating": np.where(r["heating_valve_position"] > 5, moved["coil"], np.nan),
+        "flow_least": _least_of_day(seen),
     }
     return {name: split[name] if name in split else moved[name] for name in DAILY}
+
+
+def _least_of_day(seen: Judged) -> Floats:
+    """[R] how much air passes in the quarter-hours of each day that need the least: what the boxes always let in."""
+    flow = pd.Series(seen.moved["flow_level"], seen.stamps)
+    least = flow.groupby(seen.stamps.floor("D")).transform(lambda day: day.quantile(LEAST_SHARE))
+    return np.asarray(flow.where(flow <= least))
 
 
 def days_of(seen: Judged) -> pd.DataFrame:

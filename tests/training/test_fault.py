@@ -20,7 +20,7 @@ from training.early_warning import HOUR, Labels
 from training.fault import Recipe, ask, fit
 from training.fault_pipeline import Warner, judge_plain
 from training.fleet import Watched, open_fleet, types_of, watched
-from training.timemixer import EarlyWarning
+from training.timemixer import Council
 from training.warning_artifact import write_warning
 
 TINY = Recipe("tiny", width=8, batch=64, draws=1024, epochs=3, validations=256)
@@ -42,7 +42,7 @@ def types(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def network(fleets: dict[str, list[Watched]], types: list[str]) -> EarlyWarning:
+def network(fleets: dict[str, list[Watched]], types: list[str]) -> Council:
     torch.set_num_threads(1)
     return fit(fleets["train"], fleets["validation"], types, TINY)
 
@@ -78,7 +78,7 @@ def test_readings_after_the_moment_of_asking_change_no_window(tmp_path: Path) ->
 
 
 def test_a_few_windows_of_training_tell_a_drifting_sensor_from_a_healthy_unit(
-    network: EarlyWarning, fleets: dict[str, list[Watched]], types: list[str]
+    network: Council, fleets: dict[str, list[Watched]], types: list[str]
 ) -> None:
     drift = types.index("F-SEN-DRIFT")
     for unit in fleets["test"][1:]:
@@ -133,7 +133,7 @@ def test_levels_are_worth_a_visit_and_hardly_ever_reached_by_healthy_units() -> 
 
 
 def test_what_was_fitted_becomes_an_artifact_that_answers_as_it_was_fitted(
-    network: EarlyWarning, fleets: dict[str, list[Watched]], types: list[str], folder: Path, tmp_path: Path
+    network: Council, fleets: dict[str, list[Watched]], types: list[str], folder: Path, tmp_path: Path
 ) -> None:
     levels_said = [{"level": 1, "hours": 336, "probability": 0.3}]
     warner = Warner(network, Calibration(np.ones(6), np.zeros(6)), types, Policy(0.5, 0.25), TINY, levels_said)

@@ -10,13 +10,14 @@ import torch
 from training.export_network import network_to_onnx
 from training.timemixer import EarlyWarning, Forecaster, Ladder, Shape, averaging, scales_of
 
+LENGTH = 128  # quarter-hours of a window; 32 hours
 SMALL = Shape(length=32, coarser=2, width=8, inner=8, blocks=2, moving_average=5)
 
 
 @pytest.fixture(scope="module")
 def network() -> EarlyWarning:
     torch.manual_seed(0)
-    return EarlyWarning(3, 6, 4, SMALL).eval()
+    return EarlyWarning((2, 1), 6, 4, SMALL).eval()
 
 
 def test_each_scale_is_the_average_of_pairs_of_the_finer() -> None:
@@ -45,7 +46,7 @@ def test_a_ladder_leaves_its_first_scale_and_tells_every_later_one_of_all_before
 
 def test_a_length_that_does_not_halve_is_refused() -> None:
     with pytest.raises(ValueError, match="halved 3 times"):
-        EarlyWarning(3, 6, 4, Shape(length=100))
+        EarlyWarning((2, 1), 6, 4, Shape(length=100))
 
 
 def test_a_forecast_follows_the_level_and_the_spread_of_its_window() -> None:
@@ -66,7 +67,7 @@ def test_a_variable_of_a_forecast_depends_on_no_other() -> None:
 
 def test_a_chance_never_falls_with_the_horizon_and_severity_is_a_share(network: EarlyWarning) -> None:
     with torch.no_grad():
-        hazard, kind, severity = network(10 * torch.randn(50, 32, 3))
+        hazard, kind, severity = network(10 * torch.randn(50, LENGTH, 3))
     assert (hazard.diff(dim=1) >= 0).all()
     assert hazard.shape == (50, 6)
     assert kind.shape == (50, 4)
@@ -74,7 +75,7 @@ def test_a_chance_never_falls_with_the_horizon_and_severity_is_a_share(network: 
 
 
 def test_a_window_is_answered_alone_as_among_others(network: EarlyWarning) -> None:
-    windows = torch.randn(5, 32, 3)
+    windows = torch.randn(5, LENGTH, 3)
     with torch.no_grad():
         together, alone = network(windows), network(windows[2:3])
     for both, one in zip(together, alone, strict=True):
@@ -82,10 +83,10 @@ def test_a_window_is_answered_alone_as_among_others(network: EarlyWarning) -> No
 
 
 def test_the_graph_answers_any_number_of_windows_as_the_network_does(network: EarlyWarning) -> None:
-    graph = network_to_onnx(network, 32, 3)
+    graph = network_to_onnx(network, LENGTH, 3)
     session = onnxruntime.InferenceSession(graph)
     for count in (1, 7):
-        windows = torch.randn(count, 32, 3)
+        windows = torch.randn(count, LENGTH, 3)
         hazard, kind, severity = session.run(["hazard", "type", "severity"], {"window": windows.numpy()})
         with torch.no_grad():
             expected = network(windows)
@@ -95,5 +96,5 @@ def test_the_graph_answers_any_number_of_windows_as_the_network_does(network: Ea
 
 
 def test_the_graph_names_no_folder_of_the_machine_that_wrote_it(network: EarlyWarning) -> None:
-    graph = io.BytesIO(network_to_onnx(network, 32, 3)).getvalue()
+    graph = io.BytesIO(network_to_onnx(network, LENGTH, 3)).getvalue()
     assert b".py" not in graph
