@@ -69,6 +69,12 @@ figures: .venv/dev ## measure what docs/measured.md says, again
 	python -m training score --data $$FOREWATT_SHARED/data/load_eecup2016_area1 --timezone Asia/Shanghai --country CN \
 		--subject eecup-cold --card docs/cards/eecup-cold --measured docs/measured.json
 	python -m training.duration --measured docs/measured.json
+	python -m training fault --data $(FOREWATT_DATA)/laboratory --out $(FOREWATT_DATA)/training/fault
+	python -m training judge --artifact $(FOREWATT_DATA)/training/fault/artifact --data $(FOREWATT_DATA)/laboratory \
+		--lbnl $$FOREWATT_SHARED/data/hvac_lbnl_mzvav2 --card docs/cards/fault --measured docs/measured.json
+	python -m training.real_days --data $$FOREWATT_SHARED/data/hvac_lbnl_mzvav2 --measured docs/measured.json
+	python -m training.runtimes --artifact $(FOREWATT_DATA)/training/fault/artifact --data $(FOREWATT_DATA)/laboratory \
+		--measured docs/measured.json
 
 bench-peers: .venv/dev ## serve one model from us and from comparable servers, side by side: docs/peers.md; wants wrk, takes half an hour
 	python -m loadtests.peers

@@ -1,9 +1,10 @@
-"""``load`` and ``fault`` fit a model and score it; ``score`` asks one about another series, ``compare`` says whether
-two are the same; ``simulate`` runs the fault laboratory."""
+"""``load`` and ``fault`` fit a model, ``judge`` says what one for faults is worth; ``score`` asks one about another
+series, ``compare`` says whether two are the same; ``simulate`` runs the fault laboratory."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shlex
 import shutil
@@ -69,6 +70,22 @@ def train_fault(asked: argparse.Namespace) -> None:
     warner = fit_on(asked.data, FaultRecipe.open(asked.recipe))
     artifact = write_warning(asked.out / "artifact", warner, asked.data, {})
     print(f"{artifact.manifest.version} is in {asked.out / 'artifact'}; it learnt from simulated units alone.")
+
+
+def judge_fault(asked: argparse.Namespace) -> None:
+    """What a finished early warning is worth on the test's units and on real days."""
+    from training.fault_card import released, write_fault_card  # noqa: PLC0415 - opens the fault model's runtime
+    from training.fault_verdict import verdict  # noqa: PLC0415
+    from training.judgement import Served  # noqa: PLC0415
+
+    served, command = Served(asked.artifact), _command(asked.typed)
+    found = verdict(served, asked.data, asked.lbnl)
+    write_fault_card(asked.card, served.model.manifest, found, command)
+    if asked.measured:
+        figures = {name: value for name, value in found.figures.items() if math.isfinite(value)}
+        record(asked.measured, figures, command)
+    print((asked.card / "card.md").read_text())
+    print("It passes its gate." if released(found) else "It does not pass its gate: it is not to be released.")
 
 
 def score(asked: argparse.Namespace) -> None:
@@ -138,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     series.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     series.add_argument("--subject", default="", help="what the figures are of, where it is not vic_elec")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="load|fault|score|compare|simulate")
+    commands = parser.add_subparsers(required=True, metavar="load|fault|judge|score|compare|simulate")
     load = commands.add_parser("load", parents=[series], help="fit a load model")
     load.add_argument(
         "recipe", nargs="?", help="a file of training/recipes, without .toml; own, or caller for a snapshot"
@@ -155,6 +172,15 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("--data", type=Path, default=Path(".forewatt/laboratory"), help="folder of a simulated campaign")
     fault.add_argument("--out", type=Path, default=Path(".forewatt/training/fault"), help="folder for what was found")
     fault.set_defaults(run=train_fault)
+    judged = commands.add_parser("judge", help="say what an early warning is worth on units that it never saw")
+    judged.add_argument("--artifact", type=Path, default=Path(".forewatt/training/fault/artifact"))
+    judged.add_argument(
+        "--data", type=Path, default=Path(".forewatt/laboratory"), help="folder of a simulated campaign"
+    )
+    judged.add_argument("--lbnl", type=Path, help="folder of LBNL's MZVAV tables")
+    judged.add_argument("--card", type=Path, default=Path(".forewatt/training/fault/card"))
+    judged.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
+    judged.set_defaults(run=judge_fault)
     scored = commands.add_parser("score", parents=[series], help="score an artifact on another series")
     scored.add_argument("--artifact", type=Path, default=Path("bentos/load/released"))
     scored.add_argument("--origins", type=int, default=13)

@@ -49,6 +49,7 @@ class Recipe:
     validations: int = 2048  # windows of the validation units, the same after each epoch
     deaf: float = 0.1  # share of the windows of training in which a channel of readings is silent
     wander: float = 0.1  # how far each window's days are moved, in units of a channel
+    lost: bool = True  # learn from each unit with lost readings too
     severity_weight: float = 2.0
     seed: int = 0
     raw: bool = True  # False: residuals and days alone, not the points' own values, by which units can be told apart

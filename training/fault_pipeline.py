@@ -17,13 +17,17 @@ from training.calibration import Calibration, calibrate, levels
 from training.early_warning import HOUR, NONE, Labels
 from training.fault import Recipe, Said, ask, fit
 from training.fleet import Watched, open_fleet, types_of
+from training.lost_readings import bare, thinned
 from training.plain_detectors import verdicts
+from training.progress import steps
 from training.timemixer import Council
 
 Floats = NDArray[np.float64]
 
 ALLOWED = 0.15  # false alerts a unit and month on the validation units: the target is 0.2
 EVERY = 6 * HOUR
+BARE = 3  # of so many units one is learnt from without its optional points too
+FIRST_SEED = 1000  # of what is lost in training
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,11 @@ def fit_warner(train: Sequence[Watched], validation: Sequence[Watched], types: l
 
 
 def fit_on(folder: Path, recipe: Recipe) -> Warner:
-    """On the units of a campaign that are not the test's."""
+    """On the units of a campaign that are not the test's, and on the same units with readings that were lost."""
     train, validation = (open_fleet(folder, split, recipe.most_units) for split in ("train", "validation"))
+    if recipe.lost:
+        lost = [thinned(folder, unit, FIRST_SEED + k) for k, unit in enumerate(steps(train, "losing readings", "unit"))]
+        train = [*train, *lost, *(bare(folder, unit) for unit in train[::BARE])]
     return fit_warner(train, validation, types_of(folder), recipe)
 
 

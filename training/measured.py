@@ -15,7 +15,9 @@ UNITS = {
     "P1": "ms", "P1b": "ms", "P1@gateway64": "ratio", "P1@nginx64": "ratio",
     "P10": "ms", "P11": "s", "P12": "s", "P13": "s", "P13b": "s", "P13c": "MB", "P14": "s", "P14b": "MiB",
     "A07": "ratio", "R1": "tasks", "S2": "failures",
-    "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches", "R6": "failed requests", "R6b": "s",
+    "Q11": "h", "Q11_low": "h", "Q11_high": "h", "Q11b": "h", "Q12": "a unit and month", "Q12_low": "a unit and month",
+    "Q12_high": "a unit and month", "Q16b": "cost a unit and month", "Q10_units": "units", "Q10_episodes": "episodes",
+    "P2": "ms", "P2b": "ms", "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches", "R6": "failed requests", "R6b": "s",
 }  # fmt: skip  # all others are fractions from 0 to 1
 
 

@@ -82,6 +82,18 @@ class BoostedDays:
         return _verdicts(self._model, at, rows[:, self._known], types)
 
 
+def asked_at_midnight(detector: LogisticOnResiduals | BoostedDays, types: Sequence[str]) -> Any:  # noqa: ANN401
+    """The detector at any moment: what it said the midnight before; nothing before the first."""
+
+    def ask(unit: Watched, at: pd.DatetimeIndex) -> Verdicts:
+        said = detector.judge(unit, types)
+        last = said.at.searchsorted(at, side="right") - 1
+        score = np.where(last >= 0, said.score[last.clip(0)], 0.0)
+        return Verdicts(at, score, said.code[last.clip(0)])
+
+    return ask
+
+
 def _training_rows(rows: Any, fleet: Sequence[Watched], types: Sequence[str]) -> tuple[Floats, NDArray[np.int64]]:  # noqa: ANN401
     """Where a type can be told."""
     features, kinds = [], []

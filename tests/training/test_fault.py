@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,12 @@ from training.alarms import Policy
 from training.calibration import Calibration, calibrate, levels
 from training.datasets import DataError
 from training.early_warning import HOUR, Labels
-from training.fault import Recipe, ask, fit
-from training.fault_pipeline import Warner, judge_plain
+from training.fault import Drawer, Recipe, ask, fit, fit_member
+from training.fault_card import released, write_fault_card
+from training.fault_pipeline import Warner
+from training.fault_verdict import Verdict, verdict
 from training.fleet import Watched, open_fleet, types_of, watched
+from training.judgement import Served
 from training.timemixer import Council
 from training.warning_artifact import write_warning
 
@@ -45,6 +49,20 @@ def types(folder: Path) -> list[str]:
 def network(fleets: dict[str, list[Watched]], types: list[str]) -> Council:
     torch.set_num_threads(1)
     return fit(fleets["train"], fleets["validation"], types, TINY)
+
+
+@pytest.fixture(scope="module")
+def artifact(network: Council, types: list[str], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    levels_said = [{"level": 1, "hours": 336, "probability": 0.3}]
+    place = tmp_path_factory.mktemp("fault") / "artifact"
+    calibration = Calibration(np.ones(6), np.zeros(6))
+    write_warning(place, Warner(network, calibration, types, Policy(0.5, 0.25), TINY, levels_said), folder, {})
+    return place
+
+
+@pytest.fixture(scope="module")
+def found(artifact: Path, folder: Path) -> Verdict:
+    return verdict(Served(artifact), folder, None)
 
 
 def test_a_unit_is_watched_from_the_end_of_its_healthy_period_and_before_any_fault(
@@ -95,14 +113,49 @@ def test_the_same_seed_gives_the_same_network(fleets: dict[str, list[Watched]], 
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_the_baselines_see_faults_that_daily_features_show_and_raise_few_false_alerts(
-    fleets: dict[str, list[Watched]], types: list[str]
-) -> None:
-    found = judge_plain(fleets["train"], fleets["validation"], fleets["test"], types)
-    assert [each.name for each in found] == ["LogisticRegression", "HistGradientBoosting"]
-    for each in found:
+def test_the_plain_detectors_see_faults_that_daily_features_show_and_raise_few_false_alerts(found: Verdict) -> None:
+    names = [each.name for each in found.detectors]
+    assert names == ["TimeMixer", "Rules", "LogisticRegression", "HistGradientBoosting"]
+    for each in found.detectors[2:]:
         assert figures(each.outcome)["Q10"] == 1
         assert figures(each.outcome)["Q12"] < 0.5
+
+
+def test_the_network_is_judged_by_what_it_serves_beside_canaries_and_lost_readings(found: Verdict) -> None:
+    assert found.figures["Q10"] == 1
+    assert found.figures["Q10_units@test"] == 3
+    assert found.canaries["shuffled_labels"] < 0.5 < found.canaries["honest"]
+    assert abs(found.hardship["Q17"]) < 0.3
+
+
+def test_a_card_says_that_all_is_simulated_and_without_real_days_nothing_is_released(
+    found: Verdict, artifact: Path, tmp_path: Path
+) -> None:
+    assert not released(found)
+    write_fault_card(tmp_path, Served(artifact).model.manifest, found, "python -m training judge")
+    said = (tmp_path / "card.md").read_text()
+    assert "Everything here is simulated" in said
+    assert "It is not released" in said
+    assert json.loads((tmp_path / "card.json").read_text())["figures"]["Q10"] == 1
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        "lead_time.png", "reliability.png", "cost.png", "confusion.png",
+    }  # fmt: skip
+
+
+def test_shuffled_labels_leave_the_network_no_skill(
+    fleets: dict[str, list[Watched]], types: list[str], network: Council
+) -> None:
+    drawer = Drawer(fleets["train"], types, TINY)
+    drawer.labels = drawer.labels[np.random.default_rng(0).permutation(len(drawer.chance))]
+    blind = fit_member(drawer, [*drawer.epoch()][:2], len(types), seed=0)
+    unit = fleets["test"][1]
+    at = unit.moments(24 * HOUR)
+    truth = unit.labels(at, types)
+    faulty, calm = truth.severity > 0.5, truth.severity == 0
+    for each, skill in ((network, 0.9), (Council([blind]).eval(), None)):
+        score = 1 - ask(each, unit, at, TINY.channels).kind[:, 0]
+        auc = float((score[faulty][:, None] > score[calm]).mean())
+        assert auc > skill if skill else abs(auc - 0.5) < 0.35
 
 
 def test_calibration_takes_back_that_training_saw_faults_too_often_and_keeps_the_order_of_horizons() -> None:
@@ -133,12 +186,9 @@ def test_levels_are_worth_a_visit_and_hardly_ever_reached_by_healthy_units() -> 
 
 
 def test_what_was_fitted_becomes_an_artifact_that_answers_as_it_was_fitted(
-    network: Council, fleets: dict[str, list[Watched]], types: list[str], folder: Path, tmp_path: Path
+    network: Council, fleets: dict[str, list[Watched]], artifact: Path
 ) -> None:
-    levels_said = [{"level": 1, "hours": 336, "probability": 0.3}]
-    warner = Warner(network, Calibration(np.ones(6), np.zeros(6)), types, Policy(0.5, 0.25), TINY, levels_said)
-    write_warning(tmp_path / "artifact", warner, folder, {"Q10": 1.0})
-    opened = open_artifact(tmp_path / "artifact", name="fault", schema_fingerprint=schema_fingerprint())
+    opened = open_artifact(artifact, name="fault", schema_fingerprint=schema_fingerprint())
     model = FaultModel(opened)
     model.prove()
     unit = fleets["test"][1]
