@@ -66,10 +66,13 @@ def verdict(served: Served, campaign: Path, lbnl: Path | None) -> Verdict:
     """On all of the campaign's units that have been run."""
     train, validation, test = (open_fleet(campaign, split) for split in ("train", "validation", "test"))
     network, moments = judge_served(served, test)
+    _tell(network)
     plain = [judge_plain("Rules", RulesAlone(campaign), validation, test, DAY)]
     for name, detector in (("LogisticRegression", LogisticOnResiduals()), ("HistGradientBoosting", BoostedDays())):
         asked = asked_at_midnight(detector.fit(train, served.types), served.types)
         plain.append(judge_plain(name, asked, validation, test, EVERY))
+    for each in plain:
+        _tell(each)
     return Verdict(
         detectors=[network, *plain],
         moments=moments,
@@ -79,6 +82,12 @@ def verdict(served: Served, campaign: Path, lbnl: Path | None) -> Verdict:
         units={"train": len(train), "validation": len(validation), "test": len(test)},
         lives=[unit.life for unit in test],
     )
+
+
+def _tell(judged: Judged) -> None:
+    """The rest takes minutes."""
+    said = ", ".join(f"{name} {value:.3g}" for name, value in figures(judged.outcome).items())
+    print(f"{judged.name}, {len(judged.said)} units: {said}", flush=True)
 
 
 def canaries(train: Sequence[Watched], test: Sequence[Watched], types: Sequence[str]) -> dict[str, float]:

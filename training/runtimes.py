@@ -1,15 +1,13 @@
-"""One network in several runtimes: whether they say the same of the test's windows (Q18), and how fast each is.
+"""One network in two runtimes: whether they say the same of the test's windows (Q18), and how fast each is.
 
 ``python -m training.runtimes --artifact DIR --data DIR`` compares the artifact's ONNX graph, as it is served, with
-torch on the same weights, and with an AOTInductor package where torch finds a C++ compiler.
+torch on the same weights.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +22,6 @@ from onnx import ModelProto, numpy_helper
 from bentos.artifact import open_artifact
 from bentos.fault.model import GRAPH, NAME, FaultModel, schema_fingerprint
 from bentos.fault.schema import HORIZONS
-from bentos.fault.windows import STEPS
 from training.early_warning import HOUR
 from training.fault import Recipe, recent_of
 from training.fleet import open_fleet
@@ -35,7 +32,7 @@ from training.timemixer import Council, EarlyWarning
 Floats = NDArray[np.float32]
 Run = Callable[[Floats], list[NDArray[Any]]]
 
-WINDOWS, BATCHES, SECONDS = 4096, (1, 64), 5.0
+UNITS, WINDOWS, BATCHES, SECONDS = 8, 4096, (1, 64), 5.0
 
 
 def network_of(artifact: Path) -> Council:
@@ -75,18 +72,6 @@ def _shaped(value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     if value.ndim == 2 and len(shape) == 2 and value.shape[::-1] == shape:
         return np.ascontiguousarray(value.T)
     return np.ascontiguousarray(value.reshape(shape))
-
-
-def compiled(network: Council, channels: int, folder: Path) -> Run | None:
-    """The network as an AOTInductor package; none where there is no C++ compiler."""
-    if not shutil.which("g++"):
-        return None
-    program = torch.export.export(
-        network, (torch.zeros(2, STEPS, channels),), dynamic_shapes=({0: torch.export.Dim("n", max=1024)},)
-    )
-    place = torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "network.pt2"))
-    package = torch._inductor.aoti_load_package(place)
-    return lambda rows: [said.numpy() for said in package(torch.from_numpy(rows))]
 
 
 def agreement(one: list[NDArray[Any]], other: list[NDArray[Any]]) -> dict[str, float]:
@@ -137,18 +122,12 @@ def _runs(model: FaultModel, network: Council) -> dict[str, Run]:
             return [said.numpy() for said in network(torch.from_numpy(rows))]
 
     session = model._session
-    runs: dict[str, Run] = {
-        "torch": torch_run,
-        "onnx": lambda rows: session.run(["hazard", "type", "severity"], {"window": rows}),
-    }
-    with tempfile.TemporaryDirectory() as scratch:
-        package = compiled(network, len(model.manifest.features), Path(scratch))
-    return runs if package is None else {**runs, "aotinductor": package}
+    return {"torch": torch_run, "onnx": lambda rows: session.run(["hazard", "type", "severity"], {"window": rows})}
 
 
 def _windows(served: Served, campaign: Path) -> Floats:
-    """Of the test's units, spread over their lives."""
-    test = open_fleet(campaign, "test")
+    """Of a few of the test's units, spread over their lives."""
+    test = open_fleet(campaign, "test", UNITS)
     each = -(-WINDOWS // len(test))
     cut = [unit.windows(at[:: max(len(at) // each, 1)][:each]) for unit in test for at in [unit.moments(HOUR)]]
     return np.concatenate(cut)[..., served.places]
