@@ -53,7 +53,7 @@ class Verdict:
         cost = {"Q16": 1 - own["Q16"] / self.cheapest.outcome.cost_a_month, "Q16b": own["Q16"]}
         units = {f"Q10_units@{split}": float(count) for split, count in self.units.items()}
         episodes = {"Q10_episodes": float(self.network.outcome.episodes["slow"].sum())}
-        real = {name: value for name, value in self.real.items() if name.startswith("auc")}
+        real = {name: value for name, value in self.real.items() if name.startswith(("auc@", "auc_lost@"))}
         return {**named, **cost, **self.moments.figures, "Q17": self.hardship["Q17"], **units, **episodes, **real}
 
     @property
