@@ -87,7 +87,7 @@ class Asked(BaseModel):
     after: UUID | None = Field(None, description="The last task of the page before.")
 
 
-@router.get(PATH, dependencies=[at_least("viewer")])
+@router.get(PATH, dependencies=[at_least("viewer")], responses=documented(404))
 def listed(asked: Annotated[Asked, Query()], owner: Owner, database: Database, response: Response) -> Listed:
     """Your tasks, the newest first."""
     after = _found(database, owner, asked.after) if asked.after else None
