@@ -42,9 +42,7 @@ class Beside(Messages):
     def stop(self) -> None:
         """The worker gives back what it has begun."""
         super().stop()
-        if self._worker is not None and self._worker.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._worker.stdin.close()
+        self._let_go()
         self._watcher.join(STOP_S)
         if self._watcher.is_alive() and self._worker is not None:
             self._worker.kill()
@@ -54,6 +52,11 @@ class Beside(Messages):
         if self._worker is not None and self._worker.stdin is not None:
             self._worker.stdin.write(json.dumps([str(number), name, trace_id]).encode() + b"\n")
             self._worker.stdin.flush()
+
+    def _let_go(self) -> None:
+        if self._worker is not None and self._worker.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._worker.stdin.close()
 
     def _watch(self) -> None:
         wait_s = AGAIN_S
@@ -72,8 +75,8 @@ class Beside(Messages):
             self._worker = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
         except OSError as wrong:  # no memory, no room for another process: that may pass
             return str(wrong)
-        if self.closing.is_set() and self._worker.stdin is not None:
-            self._worker.stdin.close()
+        if self.closing.is_set():
+            self._let_go()
         return self._worker.wait()
 
 

@@ -26,7 +26,7 @@ from gateway.polling import Failure, Known
 from gateway.series import find
 from gateway.settings import Knobs
 from gateway.store import Database
-from gateway.tables import Base, Fit, Forecast, Task
+from gateway.tables import Base, Fit, Forecast, Task, table_of
 from gateway.tasks import Queue, Status
 
 router = APIRouter(route_class=OnceJsonRoute, tags=["forecasts"], responses=documented(422, 500, 503))
@@ -41,7 +41,7 @@ _SUBMITTED: dict[int | str, dict[str, Any]] = {
 
 def _counted(kind: type[Base], *named: str) -> Select[int]:
     """How many rows have these values in these columns."""
-    table = Base.metadata.tables[kind.__tablename__]
+    table = table_of(kind)
     return select(func.count()).select_from(table).where(*(table.c[name] == bindparam(name) for name in named))
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import CursorResult, Engine, Update, and_, func, or_, select, up
 from sqlalchemy.orm import Session
 
 from gateway import store
-from gateway.tables import Base, Task, TaskStep
+from gateway.tables import Task, TaskStep, table_of
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ MOST_RETRIES = 3
 MOST_LOSSES = 20  # a task that ends so many workers is not given to another
 BACKOFF_S = 2.0
 _AFRESH: dict[str, Any] = {"progress": 0, "stage": None, "left_s": None}  # how far the last try came is over
-TASKS, STEPS = (Base.metadata.tables[kind.__tablename__] for kind in (Task, TaskStep))  # faster than their classes
+TASKS, STEPS = table_of(Task), table_of(TaskStep)  # faster than their classes
 DEADLY = "Whoever worked on the task ended without a word, time and again. Look at the worker's log, then submit again."
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -14,8 +13,6 @@ from training.alarm_scores import by_type, figures
 from training.fault_plots import draw_plots
 from training.fault_verdict import Verdict
 from training.lbnl_gate import UNITS, passes
-
-mpl.use("Agg")
 
 TARGETS = {  # id: what it is, the floor and the target of the project, and whether more is better
     "Q10": ("slow faults seen before the functional limit", 0.90, 0.95, True),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bentos.fault.schema import HORIZONS
 from training.alarm_scores import outcome, set_alarm
-from training.alarms import Policy, Verdicts
+from training.alarms import Policy
 from training.calibration import Calibration, calibrate, levels
 from training.early_warning import HOUR, NONE, Labels
 from training.fault import Recipe, Said, ask, fit
@@ -79,14 +79,12 @@ def _cheapest(
     lives = [unit.life for unit in fleet]
     tried: dict[str, tuple[float, Policy]] = {}
     for by in ("type", "hazard"):
-        said = [_verdicts(at, found, scores_of(calibration.chances(found.hazard), found.kind, types)[by], types)
-                for at, found in answers]  # fmt: skip
+        said = [
+            verdicts(at, scores_of(calibration.chances(found.hazard), found.kind, types)[by], found.kind, types)
+            for at, found in answers
+        ]
         policy = set_alarm(lives, said, ALLOWED)
         tried[by] = (outcome(lives, said, policy).cost_a_month, policy)
         print(f"alarm by {by}: at {policy.on:.2f} for {policy.hold}, cost {tried[by][0]:.2f} a unit and month")
     by = min(tried, key=lambda name: tried[name][0])
     return by, tried[by][1]
-
-
-def _verdicts(at: pd.DatetimeIndex, said: Said, score: Floats, types: Sequence[str]) -> Verdicts:
-    return verdicts(at, score, said.kind, types)

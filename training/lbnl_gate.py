@@ -20,12 +20,12 @@ from bentos.fault.windows import HOUR, STEP, Prepared, prepare, reference_of
 from training.early_warning import NONE
 from training.hvac import HEALTHY, Day, open_lbnl
 from training.judgement import Served
+from training.lost_readings import LOST
 
 Floats = NDArray[np.float64]
 
 UNITS = {"MZVAV-2-1": 0.91, "MZVAV-2-2": 0.93}  # a random forest's AUC on 60-minute windows, leave one day out
 FIRST_HOUR = 6  # of a day from which the served network is asked each hour, the readings of that day behind it
-LOST = 0.2
 
 
 def gate(served: Served, folder: Path) -> dict[str, float]:
