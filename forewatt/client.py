@@ -108,11 +108,6 @@ class Client:
         """How far a task is."""
         return Task.model_validate_json(self._send("GET", f"/api/forecast/result/{number}").content)
 
-    def unfinished(self) -> bool:
-        """Whether any task of this account has not ended."""
-        states = ("PENDING", "RUNNING")
-        return any(self._send("GET", "/api/v1/tasks", params={"status": state}).json()["items"] for state in states)
-
     def cancel(self, number: UUID) -> None:
         """End a task before its time."""
         self._send("DELETE", f"/api/v1/tasks/{number}")
