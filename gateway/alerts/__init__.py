@@ -1,0 +1,1 @@
+"""What is wrong now: a stored state with timers, and what people did about it."""

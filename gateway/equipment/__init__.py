@@ -1,0 +1,1 @@
+"""Units, their points, and what feeds what."""
