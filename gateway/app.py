@@ -41,6 +41,7 @@ from gateway import (
 )
 from gateway.bodies import BodyLimit
 from gateway.counters import Counters
+from gateway.equipment import routes as equipment
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.quotas import Quotas
 from gateway.rights import Rights
@@ -83,6 +84,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         models,
         readings,
         catalogue,
+        equipment,
         work,
         openinference,
         users,

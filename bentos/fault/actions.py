@@ -1,4 +1,4 @@
-"""What to do about each fault, in English and Chinese; and what each optional point would let us see."""
+"""What to do about each fault, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -113,25 +113,3 @@ ACTIONS: dict[FaultCode, Action] = {
         "检查网关、网络和控制器：数据缺失，机组处于无人监视状态。",
     ),
 }  # fmt: skip
-
-UNLOCKS = {
-    "duct_static_pressure": ["F-FAN-BELT and F-DUCT-LEAK by FC1 and DUCT-1"],
-    "duct_static_pressure_setpoint": ["F-FAN-BELT and F-DUCT-LEAK by FC1 and DUCT-1"],
-    "filter_pressure_drop": ["F-FILTER by FLT-1, weeks before the air becomes scarce"],
-    "supply_air_flow": ["the fan laws by flow: F-FILTER, F-FAN-BELT and F-DUCT-LEAK apart from a changed demand"],
-    "supply_fan_power": ["the fan laws by power: F-FAN-BELT, F-FILTER"],
-    "zone_temperature": ["drift of the return air sensor: F-SEN-DRIFT by RET-1"],
-    "chilled_water_supply_temperature": ["F-COIL-FOUL apart from water that is too warm"],
-    "chilled_water_return_temperature": ["F-COIL-FOUL and F-CCV-STUCK by the water's temperature rise"],
-    "occupied": ["F-SCHED; and daily summaries of occupied hours alone"],
-    "outdoor_air_temperature": ["mixing balance and economizer: F-OAD-STUCK, F-OAD-LEAK, F-ECON, F-SEN-DRIFT"],
-    "return_air_temperature": ["mixing balance: F-OAD-STUCK, F-OAD-LEAK, F-SEN-DRIFT"],
-    "mixed_air_temperature": ["both balances: dampers, valves and coils"],
-    "supply_air_temperature": ["coil balance: F-CCV-LEAK, F-CCV-STUCK, F-HCV-LEAK, F-HCV-STUCK, F-COIL-FOUL"],
-    "supply_air_temperature_setpoint": ["whether supply air is what was asked for: FC7, FC13"],
-    "supply_fan_status": ["everything: without it nobody knows when to judge"],
-    "supply_fan_speed": ["the fan laws, and F-FAN-FAIL by CMD-1"],
-    "outdoor_damper_position": ["the damper's own curve: F-OAD-STUCK, F-OAD-LEAK, F-ECON"],
-    "cooling_valve_position": ["coil balance while cooling: F-CCV-LEAK, F-CCV-STUCK, F-COIL-FOUL"],
-    "heating_valve_position": ["coil balance while heating: F-HCV-LEAK, F-HCV-STUCK, F-SIMUL"],
-}

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from bentos.fault.actions import ACTIONS, UNLOCKS
+from bentos.fault.actions import ACTIONS
 from bentos.fault.case import Case
 from bentos.fault.evidence import LAW_POINTS
 from bentos.fault.inspection import suspects
@@ -25,6 +25,7 @@ from bentos.fault.schema import (
     Verdicts,
 )
 from bentos.fault.series import Strict
+from bentos.fault.symptoms import UNLOCKS
 
 CERTAIN = {"CMD-1", "SV-FLAT", "SV-STALE"}  # rules that see a function lost, not a suspicion
 SILENT = 1 / 3  # share of quarter-hours below which a point counts as missing

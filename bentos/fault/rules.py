@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from bentos.fault.laws import CLOSED, MOVED
 from bentos.fault.operation import Operation
-from bentos.fault.schema import FaultCode
+from bentos.fault.symptoms import AIR, SYMPTOMS, Symptom
 from bentos.fault.windows import Floats, Truth
 
 # Tolerances. G36: its default; the others say why.
@@ -41,23 +42,17 @@ STATIC_SHARE = 0.15  # of the set-point by which static pressure lies below it w
 SWING = 10.0  # % that a valve or damper goes back and forth in successive quarter-hours
 
 
-@dataclass(frozen=True)
-class Rule:
-    """``when`` it can be judged, ``fires`` where it holds; both [T] of truth.
+@dataclass(frozen=True, kw_only=True)
+class Rule(Symptom):
+    """A symptom and how it is seen: ``when`` it can be judged, ``fires`` where it holds; both [T] of truth.
 
-    It speaks for ``faults``, the likeliest first, once it held for ``hours`` and for half of the ``recent`` hours that
-    could be judged.
+    It speaks once it held for ``hours`` and for half of the ``recent`` hours that could be judged.
     """
 
-    code: str
-    faults: tuple[FaultCode, ...]
-    needs: tuple[str, ...]
-    text: str
     when: Callable[[Operation], Truth]
     fires: Callable[[Operation], Truth]
     hours: float = 1.0
     recent: float = 12.0
-    needs_reference: bool = False
     needs_settled: bool = True
 
 
@@ -115,14 +110,6 @@ def _long_runs(truth: Truth, hours: int) -> Truth:
     return found
 
 
-AIR = ("outdoor_air_temperature", "return_air_temperature", "mixed_air_temperature")
-COIL = ("mixed_air_temperature", "supply_air_temperature", "cooling_valve_position", "heating_valve_position")
-AIM = ("supply_air_temperature", "supply_air_temperature_setpoint")
-STATIC_POINTS = ("duct_static_pressure", "duct_static_pressure_setpoint", "supply_fan_speed")
-DAMPER = (*AIR, "outdoor_damper_position")
-FREE = (*DAMPER[:2], "outdoor_damper_position", "cooling_valve_position")
-
-
 def _free_cooling_wasted(o: Operation) -> Truth:
     r = o.quarters
     cool = r["outdoor_air_temperature"] < np.minimum(r["return_air_temperature"] - FREE_COOLING, HIGH_LIMIT)
@@ -147,151 +134,113 @@ def _share_wrong(o: Operation) -> Truth:
     return np.abs(o.errors["mixing"] / _drive(o)) >= (SHARE_KNOWN if o.has_reference else SHARE)
 
 
+def _rule(
+    code: str,
+    when: Callable[[Operation], Truth],
+    fires: Callable[[Operation], Truth],
+    **more: Any,  # noqa: ANN401 - the rule's own
+) -> Rule:
+    return Rule(**vars(BY_CODE[code]), when=when, fires=fires, **more)
+
+
+BY_CODE = {symptom.code: symptom for symptom in SYMPTOMS}
 RULES = [
-    Rule(
-        "FC1", ("F-FAN-BELT", "F-DUCT-LEAK", "F-FILTER"), STATIC_POINTS,
-        "Static pressure stays below its set-point with the fan at full speed.",
-        _above("supply_fan_speed", FULL_FAN),
+    _rule(
+        "FC1", _above("supply_fan_speed", FULL_FAN),
         lambda o: o.quarters["duct_static_pressure"] < o.quarters["duct_static_pressure_setpoint"] - STATIC,
     ),
-    Rule(
-        "FC2", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
-        "Mixed air is colder than both the airs it is mixed of.",
-        _always,
+    _rule(
+        "FC2", _always,
         lambda o: o.quarters["mixed_air_temperature"] < np.minimum(o.quarters[AIR[0]], o.quarters[AIR[1]]) - MIXED,
         hours=3,
     ),
-    Rule(
-        "FC3", ("F-SEN-BIAS", "F-SEN-DRIFT"), AIR,
-        "Mixed air is warmer than both the airs it is mixed of.",
-        _always,
+    _rule(
+        "FC3", _always,
         lambda o: o.quarters["mixed_air_temperature"] > np.maximum(o.quarters[AIR[0]], o.quarters[AIR[1]]) + MIXED,
         hours=3,
     ),
-    Rule(
-        "FC4", ("F-HUNT",), COIL[2:],
-        "A valve or the damper swings to and fro without rest.",
-        _swings, _swings, hours=1,
+    _rule(
+        "FC4", _swings, _swings, hours=1,
     ),
-    Rule(
-        "FC5", ("F-HCV-STUCK", "F-COIL-FOUL"), COIL,
-        "The heating valve is open and the air does not get warmer.",
+    _rule(
+        "FC5",
         lambda o: (o.quarters["heating_valve_position"] >= IN_USE) & (o.quarters["cooling_valve_position"] <= CLOSED),
         lambda o: _rise(o) < FAN_HEAT + SENSOR,
     ),
-    Rule(
-        "FC6", ("F-OAD-STUCK", "F-SEN-BIAS"), DAMPER,
-        "The share of outdoor air is not what the damper's position gives.",
-        lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] > 5), _share_wrong, hours=3,
+    _rule(
+        "FC6", lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] > 5), _share_wrong, hours=3,
     ),
-    Rule(
-        "FC7", ("F-HCV-STUCK", "F-COIL-FOUL"), (*AIM, "heating_valve_position"),
-        "Supply air stays too cold with the heating valve fully open.",
-        _above("heating_valve_position", FULL), lambda o: _over_setpoint(o) < -SENSOR - FAN_HEAT,
+    _rule(
+        "FC7", _above("heating_valve_position", FULL), lambda o: _over_setpoint(o) < -SENSOR - FAN_HEAT,
     ),
-    Rule(
-        "FC10", ("F-OAD-STUCK", "F-SEN-BIAS"), DAMPER,
-        "The outdoor damper is fully open and mixed air is not outdoor air.",
-        lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] >= FULL),
+    _rule(
+        "FC10", lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] >= FULL),
         lambda o: np.abs(o.quarters["mixed_air_temperature"] - o.quarters["outdoor_air_temperature"]) > MIXED,
     ),
-    Rule(
-        "DMP-1", ("F-OAD-LEAK", "F-OAD-STUCK"), DAMPER,
-        "The outdoor damper is closed and outdoor air comes in.",
+    _rule(
+        "DMP-1",
         lambda o: _apart(o) & (o.quarters["outdoor_damper_position"] <= 5), lambda o: _outdoor_share(o) > SHARE,
     ),
-    Rule(
-        "FC11", ("F-ECON",), FREE,
-        "Outdoor air would cool for nothing, but water cools and the damper stays shut.",
-        _above("cooling_valve_position", OPEN), _free_cooling_wasted, hours=2,
+    _rule(
+        "FC11", _above("cooling_valve_position", OPEN), _free_cooling_wasted, hours=2,
     ),
-    Rule(
-        "ECON-4", ("F-ECON", "F-OAD-STUCK"), FREE,
-        "Outdoor air warmer than return air is let in and cooled.",
-        _above("cooling_valve_position", OPEN), _hot_air_let_in, hours=2,
+    _rule(
+        "ECON-4", _above("cooling_valve_position", OPEN), _hot_air_let_in, hours=2,
     ),
-    Rule(
-        "FC13", ("F-CCV-STUCK", "F-COIL-FOUL"), (*AIM, "cooling_valve_position"),
-        "Supply air stays too warm with the cooling valve fully open.",
-        _above("cooling_valve_position", FULL), lambda o: _over_setpoint(o) > SENSOR + FAN_HEAT,
+    _rule(
+        "FC13", _above("cooling_valve_position", FULL), lambda o: _over_setpoint(o) > SENSOR + FAN_HEAT,
     ),
-    Rule(
-        "CLG-1", ("F-CCV-STUCK",), COIL,
-        "The cooling valve is open and the air does not get colder.",
+    _rule(
+        "CLG-1",
         lambda o: (o.quarters["cooling_valve_position"] >= IN_USE) & (o.quarters["heating_valve_position"] <= CLOSED),
         lambda o: _rise(o) > FAN_HEAT - SENSOR,
     ),
-    Rule(
-        "FC14", ("F-CCV-LEAK", "F-CCV-STUCK"), COIL,
-        "Both valves are closed and the air gets colder.",
-        _idle, lambda o: _rise(o) < FAN_HEAT - 2 * SENSOR,
+    _rule(
+        "FC14", _idle, lambda o: _rise(o) < FAN_HEAT - 2 * SENSOR,
     ),
-    Rule(
-        "FC15", ("F-HCV-LEAK", "F-HCV-STUCK"), COIL,
-        "Both valves are closed and the air gets warmer than the fan explains.",
-        _idle, lambda o: _rise(o) > FAN_HEAT + 2 * SENSOR,
+    _rule(
+        "FC15", _idle, lambda o: _rise(o) > FAN_HEAT + 2 * SENSOR,
     ),
-    Rule(
-        "SIMUL", ("F-SIMUL", "F-HCV-LEAK", "F-CCV-LEAK"), COIL[2:],
-        "Heating and cooling valves are open at once.",
+    _rule(
+        "SIMUL",
         lambda o: (o.quarters["cooling_valve_position"] > OPEN) | (o.quarters["heating_valve_position"] > OPEN),
         lambda o: (o.quarters["cooling_valve_position"] > OPEN) & (o.quarters["heating_valve_position"] > OPEN),
     ),
-    Rule(
-        "COIL-1", ("F-COIL-FOUL", "F-CCV-STUCK"), COIL,
-        "The cooling valve opens further than it used to for the same cooling.",
-        _above("cooling_valve_position", OPEN), lambda o: o.errors["coil"] > COIL_SHORT,
-        hours=3, needs_reference=True,
+    _rule(
+        "COIL-1", _above("cooling_valve_position", OPEN), lambda o: o.errors["coil"] > COIL_SHORT,
+        hours=3,
     ),
-    Rule(
-        "CMD-1", ("F-FAN-FAIL",), ("supply_fan_status", "supply_fan_speed"),
-        "The fan is told to run and does not.",
-        _above("supply_fan_speed", COMMANDED), lambda o: o.quarters["supply_fan_status"] < 0.05,
+    _rule(
+        "CMD-1", _above("supply_fan_speed", COMMANDED), lambda o: o.quarters["supply_fan_status"] < 0.05,
         hours=0.5, recent=1, needs_settled=False,
     ),
-    Rule(
-        "FAN-1", ("F-FAN-BELT", "F-FILTER"), ("supply_fan_speed", "supply_air_flow"),
-        "The fan must turn faster than it used to for the same flow of air.",
-        _always, lambda o: o.errors["speed_flow"] >= SPEED_RISE, hours=3, needs_reference=True,
+    _rule(
+        "FAN-1", _always, lambda o: o.errors["speed_flow"] >= SPEED_RISE, hours=3,
     ),
-    Rule(
-        "FAN-2", ("F-FILTER", "F-FAN-BELT"), ("supply_fan_power", "supply_air_flow"),
-        "The fan draws more power than it used to for the same flow of air.",
-        _always, lambda o: o.errors["power_flow"] >= POWER_RISE, hours=3, needs_reference=True,
+    _rule(
+        "FAN-2", _always, lambda o: o.errors["power_flow"] >= POWER_RISE, hours=3,
     ),
-    Rule(
-        "FLT-1", ("F-FILTER",), ("filter_pressure_drop", "supply_fan_speed"),
-        "The filter's pressure drop is too high for the flow of air.",
-        _above("supply_fan_speed", IN_USE), _filter_high, hours=3,
+    _rule(
+        "FLT-1", _above("supply_fan_speed", IN_USE), _filter_high, hours=3,
     ),
-    Rule(
-        "DUCT-1", ("F-DUCT-LEAK", "F-FAN-BELT"), STATIC_POINTS,
-        "Static pressure lies below its set-point although the fan could turn faster.",
-        lambda o: o.quarters["supply_fan_speed"] <= FULL_FAN,
+    _rule(
+        "DUCT-1", lambda o: o.quarters["supply_fan_speed"] <= FULL_FAN,
         lambda o: o.quarters["duct_static_pressure"]
         < (1 - STATIC_SHARE) * o.quarters["duct_static_pressure_setpoint"] - STATIC / 2,
         hours=3,
     ),
-    Rule(
-        "RET-1", ("F-SEN-DRIFT", "F-SEN-BIAS"), ("return_air_temperature", "zone_temperature"),
-        "Return air has moved away from the zone it comes from.",
-        _always, lambda o: np.abs(o.errors["return_zone"]) >= ZONE_APART, hours=3, needs_reference=True,
+    _rule(
+        "RET-1", _always, lambda o: np.abs(o.errors["return_zone"]) >= ZONE_APART, hours=3,
     ),
-    Rule(
-        "SCHED", ("F-SCHED",), ("supply_fan_status", "occupied"),
-        "The unit runs for hours while nobody is there.",
-        lambda o: o.quarters["occupied"] < 0.5,
+    _rule(
+        "SCHED", lambda o: o.quarters["occupied"] < 0.5,
         lambda o: _long_runs((o.quarters["occupied"] < 0.5) & (o.quarters["supply_fan_status"] > 0.95), 4),
         hours=4, needs_settled=False,
     ),
-    Rule(
-        "SV-FLAT", ("F-SEN-STUCK",), ("supply_fan_status",),
-        "An air temperature has not moved at all while the fan ran.",
-        _always, lambda o: o.flat, hours=6,
+    _rule(
+        "SV-FLAT", _always, lambda o: o.flat, hours=6,
     ),
-    Rule(
-        "SV-STALE", ("F-COMMS",), (),
-        "A required point has been silent until now.",
-        _always, lambda o: o.silent, hours=2, recent=4, needs_settled=False,
+    _rule(
+        "SV-STALE", _always, lambda o: o.silent, hours=2, recent=4, needs_settled=False,
     ),
 ]  # fmt: skip

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from bentos.load.schema import Answer, Question
 from gateway import accounts, forecasts, keys, tasks
 from gateway.auth import _reaches
-from gateway.rights import ROLES, Role
+from gateway.equipment.tables import Unit
+from gateway.rights import NOBODY, ROLES, Role
 from gateway.tables import Base, Fit, Import, User
 
 
@@ -111,6 +112,13 @@ class World:
         self.keep(Fit(**known, **days, **made))
         return version
 
+    def unit(self) -> str:
+        """An air-handling unit without points."""
+        number, now = uuid4().hex, datetime.now(UTC)
+        made = {"created_at": now, "changed_at": now, "changed_by": NOBODY, "changed_by_name": "x"}
+        self.keep(Unit(id=number, name=number, kind="AHU", **made))
+        return number
+
     def key_of(self, owner: UUID) -> UUID:
         key, _ = keys.new(owner, "x", "viewer", None)
         number = key.id
@@ -140,6 +148,7 @@ NAMED: dict[str, Named] = {
     "/api/v1/models/{version}": Named(lambda world, owner, _: world.fit_of(owner)),
     "/api/v1/users/{user}": Named(lambda world, *_: world.user("viewer"), owned=False),
     "/api/v1/users/{user}/keys/{key}": Named(lambda world, _, before: world.key_of(UUID(before[-1])), owned=False),
+    "/api/v1/units/{unit_id}": Named(lambda world, *_: world.unit(), owned=False),
     "/v2/repository/{path}": Named(lambda *_: "models/load/load", owned=False),
     "/v2/models/{path}": Named(lambda *_: "load/infer", owned=False),
     "/v2/{path}": Named(lambda *_: "models/load", owned=False),

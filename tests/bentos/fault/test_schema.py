@@ -11,12 +11,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from air_handler import asked, healthy
 
-from bentos.fault.actions import ACTIONS, UNLOCKS
+from bentos.fault.actions import ACTIONS
 from bentos.fault.case import readings_of
 from bentos.fault.points import CONVERSIONS, NAMES, POINTS
 from bentos.fault.points import REQUIRED as REQUIRED_POINTS
 from bentos.fault.schema import FaultCode, HealthyPeriod, Question
 from bentos.fault.series import REQUIRED, Points
+from bentos.fault.symptoms import UNLOCKS
 from bentos.serving.problems import Refused
 
 GOOD = asked(healthy())
