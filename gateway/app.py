@@ -18,6 +18,7 @@ from gateway import (
     auth,
     catalogue,
     crew,
+    diagnoses,
     errors,
     forecasts,
     health,
@@ -77,6 +78,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
     for room in (
         submissions,
         archive,
+        diagnoses,
         forecasts,
         imports,
         keys,

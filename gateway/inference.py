@@ -81,7 +81,7 @@ async def ask(client: httpx.AsyncClient, question: Question, deadline_ms: int, m
     outbound = outgoing(client, "POST", target.encode(), [(b"content-type", b"application/json")], body)
     response, content = await exchange(client, outbound, deadline_ms)
     if response.status_code != 200:
-        raise _refusal(response, content)
+        raise refusal(response, content)
     try:
         # Strict about NaN: a number that is none must not leave this house as null.
         return Answer.model_validate(from_json(content, allow_inf_nan=False))
@@ -176,7 +176,7 @@ def garbled() -> Problem:
     return Problem(502, "inference-garbled", detail)
 
 
-def _refusal(response: httpx.Response, content: bytes) -> Problem:
+def refusal(response: httpx.Response, content: bytes) -> Problem:
     """What the inference server refused, in the caller's terms."""
     if response.status_code in (429, 503):
         wait = response.headers.get("retry-after", "")

@@ -9,9 +9,12 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from loadtests.units import encoded, question
 
 FIRST_DAY = date(2021, 5, 1)
 WEEK = (1.0, 1.02, 1.02, 1.01, 0.99, 0.88, 0.83)  # of a working day's load, Monday first
@@ -32,6 +35,12 @@ def forecasts(days: int = 800) -> Questions:
     """The typed question: so many days of history, the ten peak days of the next month."""
     bodies = (_history(days, np.random.default_rng(seed)) for seed in range(VARIETY))
     return Questions("/api/v1/forecasts", tuple(bodies), b'"top10":[')
+
+
+def diagnoses(reference: dict[str, Any]) -> Questions:
+    """The typed question about a unit: its last 72 hours, and what it looked like when healthy."""
+    bodies = (encoded(question(number, reference)) for number in range(VARIETY))
+    return Questions("/api/v1/diagnoses", tuple(bodies), b'"chances":[')
 
 
 def tensors(rows: int = 1, model: str = "load", width: int = LOAD_FEATURES) -> Questions:

@@ -44,6 +44,13 @@ def test_a_unit_is_diagnosed_over_http_beside_forecasts(start, caller, past, pub
     expected = model.answer(Question.model_validate_json(json.dumps(question)))
     assert Answer.model_validate_json(said.content) == expected
 
+    gateway = start.gateway(server.url)
+    gateway.wait_until_ready()
+    passed = caller.post(f"{gateway.url}/api/v1/diagnoses", json=question, headers=gateway.right)
+    assert (passed.status_code, passed.content) == (200, said.content)
+    made = caller.post(f"{gateway.url}/api/v1/diagnoses/reference", json={}, headers=gateway.right)
+    assert (made.status_code, made.json()["errors"][0]["pointer"]) == (422, "/unit_id")
+
     rows = model.examples(3)
     tensor = {"name": "window", "datatype": "FP32", "shape": list(rows.shape), "data": rows.ravel().tolist()}
     inferred = caller.post(f"{server.url}/v2/models/fault/infer", json={"inputs": [tensor]}).json()

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bentos.fault.schema import HealthyPeriod, Question
 from loadtests import questions
 from loadtests.canaries import stubbed
 from loadtests.suites import HERE, LOCUST, NoVerdictError, run
+from loadtests.units import encoded, healthy_period
 
 BRIEF = ("--unofficial", "--metrics-url", "", "--warmup-s", "1")
 
@@ -143,12 +145,18 @@ def test_a_profile_that_is_not_there_is_named_and_nothing_is_judged():
 
 
 def test_questions_differ_from_each_other_and_are_the_same_every_time():
-    for make in (questions.forecasts, questions.tensors):
+    for make in (questions.forecasts, questions.tensors, lambda: questions.diagnoses({"format": 1})):
         asked = make()
         assert len(set(asked.bodies)) == len(asked.bodies)
         assert asked == make()
     assert json.loads(questions.tensors(8).bodies[0])["inputs"][0]["shape"] == [8, 19]
 
 
+def test_a_unit_that_is_asked_about_is_one_that_the_schema_takes():
+    bodies = questions.diagnoses({"format": 1}).bodies
+    assert {Question.model_validate_json(body).unit_id for body in bodies[:3]} == {"ahu-0", "ahu-1", "ahu-2"}
+    assert HealthyPeriod.model_validate_json(encoded(healthy_period())).unit_id == "ahu"
+
+
 def test_every_suite_is_a_file_of_its_own():
-    assert {path.stem for path in Path(HERE).glob("*.py")} >= {"forecast", "infer", "mixed", "submit_poll"}
+    assert {path.stem for path in Path(HERE).glob("*.py")} >= {"diagnose", "forecast", "infer", "mixed", "submit_poll"}
