@@ -41,6 +41,8 @@ from gateway import (
     workbooks,
 )
 from gateway.bodies import BodyLimit
+from gateway.channels import routes as channels
+from gateway.channels import told
 from gateway.counters import Counters
 from gateway.equipment import routes as equipment
 from gateway.logs import ACCESS, AccessLog, is_request_id
@@ -79,6 +81,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         submissions,
         archive,
         diagnoses,
+        channels,
         forecasts,
         imports,
         keys,
@@ -87,6 +90,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         readings,
         catalogue,
         equipment,
+        told,
         work,
         openinference,
         users,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from itertools import accumulate
 
-from prometheus_client import REGISTRY, Gauge, Info, start_http_server
+from prometheus_client import REGISTRY, Counter, Gauge, Info, start_http_server
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -62,6 +62,9 @@ for tallies in (HTTP_SECONDS, INFERENCE_SECONDS):
 # The same from every gateway on one database: look at one of them, or at the highest.
 TASKS = Gauge("forewatt_task_state", "Tasks by their status.", ("state",))
 TASK_AGE = Gauge("forewatt_task_age_seconds", "Since the oldest unfinished task was submitted; 0 where there is none.")
+NOTIFICATIONS = Counter(
+    "forewatt_alert_notifications", "Sendings over channels: sent or failed.", ("channel", "result")
+)
 BUILD = Info("forewatt_build", "What is running.")
 
 log = logging.getLogger(__name__)

@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     inference_socket: Path | None = None  # the same server's, where it is on this host
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
+    public_url: AnyHttpUrl | None = None
     api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = None
     api_key_file: FilePath | None = None
     anonymous: bool = False  # counts where no key is set
@@ -226,6 +227,11 @@ class Settings(BaseSettings):
             "register": self.register_limit,
         }
         return {name: parse_many(limit)[0] for name, limit in policies.items() if OFF not in (limit, self.rate_limit)}
+
+    @property
+    def site(self) -> str:
+        """Where people reach this system, for links in what they are told."""
+        return str(self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def counters(self) -> str | None:

@@ -4,9 +4,11 @@ A new route needs `dependencies=[at_least(…)]` beside it. One with a path para
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,9 +17,13 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+sys.path.insert(0, str(Path(__file__).parent))
+import notices
+
 from bentos.load.schema import Answer, Question
 from gateway import accounts, forecasts, keys, tasks
 from gateway.auth import _reaches
+from gateway.channels import outbox
 from gateway.equipment.tables import Unit
 from gateway.rights import NOBODY, ROLES, Role
 from gateway.tables import Base, Fit, Import, User
@@ -119,6 +125,19 @@ class World:
         self.keep(Unit(id=number, name=number, kind="AHU", **made))
         return number
 
+    def channel(self) -> UUID:
+        """A webhook to where nobody listens."""
+        made = notices.channel(uuid4().hex, target={"url": "http://127.0.0.1:9/"})
+        number = made.id
+        self.keep(made)
+        return number
+
+    def notice(self) -> UUID:
+        """That nobody was told of."""
+        told = notices.notice()
+        self.keep(outbox.stored(told, told.at))
+        return told.id
+
     def key_of(self, owner: UUID) -> UUID:
         key, _ = keys.new(owner, "x", "viewer", None)
         number = key.id
@@ -149,6 +168,8 @@ NAMED: dict[str, Named] = {
     "/api/v1/users/{user}": Named(lambda world, *_: world.user("viewer"), owned=False),
     "/api/v1/users/{user}/keys/{key}": Named(lambda world, _, before: world.key_of(UUID(before[-1])), owned=False),
     "/api/v1/units/{unit_id}": Named(lambda world, *_: world.unit(), owned=False),
+    "/api/v1/channels/{channel}": Named(lambda world, *_: world.channel(), owned=False),
+    "/api/v1/notices/{number}": Named(lambda world, *_: world.notice(), owned=False),
     "/v2/repository/{path}": Named(lambda *_: "models/load/load", owned=False),
     "/v2/models/{path}": Named(lambda *_: "load/infer", owned=False),
     "/v2/{path}": Named(lambda *_: "models/load", owned=False),

@@ -1,0 +1,181 @@
+"""Those who are told, as real servers on free ports of loopback: mail, web, MQTT and Modbus."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import aiomqtt
+import pytest
+from aiosmtpd.controller import Controller
+from pymodbus.client import ModbusTcpClient
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from loadtests import databases
+from loadtests.servers import free_port
+
+
+@dataclass
+class MailSink:
+    """What came, and what is answered to those who come."""
+
+    port: int
+    mails: list[EmailMessage] = field(default_factory=list)
+    refuses: str = ""  # said to every recipient
+    hangs_s: float = 0
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
+        if self.refuses:
+            return self.refuses
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+        self.mails.append(message_from_bytes(envelope.content, policy=default))
+        await asyncio.sleep(self.hangs_s)
+        return "250 taken"
+
+
+@contextmanager
+def mail() -> Iterator[MailSink]:
+    sink = MailSink(free_port())
+    controller = Controller(sink, hostname="127.0.0.1", port=sink.port, server_hostname="sink", ready_timeout=30)
+    controller.start()
+    try:
+        yield sink
+    finally:
+        controller.stop()
+
+
+@dataclass
+class WebSink:
+    """Requests with their headers and bodies; answers come in this order, the last for ever."""
+
+    url: str = ""
+    seen: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=lambda: [200])
+    hangs_s: float = 0
+    location: str = ""
+
+    @property
+    def events(self) -> list[dict]:
+        return [json.loads(body) for _, _, body in self.seen]
+
+
+@contextmanager
+def web() -> Iterator[WebSink]:
+    sink = WebSink()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            sink.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            time.sleep(sink.hangs_s)
+            self.send_response(sink.statuses.pop(0) if len(sink.statuses) > 1 else sink.statuses[0])
+            if sink.location:
+                self.send_header("Location", sink.location)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        sink.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield sink
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def mqtt() -> Iterator[int]:
+    """A broker's port; the test is skipped where there is none."""
+    try:
+        program = databases.program("mosquitto", "mosquitto")
+    except databases.MissingError as missing:
+        pytest.skip(str(missing))
+    port = free_port()
+    with databases.folder() as place:
+        (place / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        with subprocess.Popen(  # noqa: S603
+            [program, "-c", place / "conf"], stderr=subprocess.DEVNULL, **databases.unprivileged()
+        ) as broker:
+            try:
+                _wait_for(port)
+                yield port
+            finally:
+                broker.terminate()
+
+
+def kept_by(port: int, topic: str) -> str:
+    """The message that a broker keeps of a topic."""
+
+    async def read() -> str:
+        async with asyncio.timeout(5), aiomqtt.Client("127.0.0.1", port) as client:
+            await client.subscribe(topic)
+            async for message in client.messages:
+                return message.payload.decode()
+        raise AssertionError
+
+    return asyncio.run(read())
+
+
+@contextmanager
+def modbus() -> Iterator[int]:
+    """A device's port, with coils and holding registers 0 to 9."""
+    port, loop = free_port(), asyncio.new_event_loop()
+    bits = SimData(0, values=[False] * 16, datatype=DataType.BITS)
+    words = SimData(0, values=[0] * 10, datatype=DataType.REGISTERS)
+
+    async def listen() -> ModbusTcpServer:
+        server = ModbusTcpServer(SimDevice(1, ([bits], [bits], [words], [words])), address=("127.0.0.1", port))
+        await server.serve_forever(background=True)
+        return server
+
+    server = loop.run_until_complete(listen())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield port
+    finally:
+        asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def coils(port: int, count: int) -> list[bool]:
+    with ModbusTcpClient("127.0.0.1", port=port) as client:
+        return client.read_coils(0, count=count).bits[:count]
+
+
+def register(port: int, address: int) -> int:
+    with ModbusTcpClient("127.0.0.1", port=port) as client:
+        return client.read_holding_registers(address).registers[0]
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError(f"nobody listens on {port}")
