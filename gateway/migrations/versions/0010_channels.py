@@ -9,6 +9,18 @@ down_revision = "0009"
 
 def upgrade() -> None:
     """Create the tables."""
+    _channels()
+    _notices()
+    _deliveries()
+
+
+def downgrade() -> None:
+    """Drop them; who is told of what is to be said anew."""
+    for table in ("delivery_attempts", "deliveries", "lamps", "notices", "channels"):
+        op.drop_table(table)
+
+
+def _channels() -> None:
     op.create_table(
         "channels",
         sa.Column("id", sa.Uuid(), primary_key=True),
@@ -27,6 +39,9 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(), nullable=False),
         sa.Column("rests_until", sa.DateTime()),
     )
+
+
+def _notices() -> None:
     op.create_table(
         "notices",
         sa.Column("id", sa.Uuid(), primary_key=True),
@@ -47,6 +62,9 @@ def upgrade() -> None:
         sa.Column("level", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
     )
+
+
+def _deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("notice_id", sa.Uuid(), sa.ForeignKey("notices.id"), primary_key=True),
@@ -80,9 +98,3 @@ def upgrade() -> None:
     )
     for column in ("channel_id", "at"):
         op.create_index(f"ix_delivery_attempts_{column}", "delivery_attempts", [column])
-
-
-def downgrade() -> None:
-    """Drop them; who is told of what is to be said anew."""
-    for table in ("delivery_attempts", "deliveries", "lamps", "notices", "channels"):
-        op.drop_table(table)
