@@ -50,6 +50,7 @@ from gateway.quotas import Quotas
 from gateway.rights import Rights
 from gateway.runs import Work
 from gateway.settings import Settings
+from gateway.telemetry import routes as telemetry
 from gateway.worker import KINDS
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         told,
         work,
         openinference,
+        telemetry,
         users,
     ):
         app.include_router(room.router, responses=errors.documented(401, 403))

@@ -139,6 +139,10 @@ class Settings(BaseSettings):
     import_unpacked_bytes: int = Field(default=128 * MEBIBYTE, ge=MEBIBYTE)
     imports_at_once: int = Field(default=1, ge=1, le=64)
     series_file: FilePath | None = None
+    telemetry_rows: int = Field(default=100_000, ge=1)
+    telemetry_unpacked_bytes: int = Field(default=64 * MEBIBYTE, ge=MEBIBYTE)
+    retention_days: int = Field(default=400, ge=7, le=36_500)
+    late_hours: int = Field(default=72, ge=1, le=8_760)
     rate_limit: Limit = "12000/minute"
     submit_limit: Limit = "3600/minute"
     import_limit: Limit = "120/minute"

@@ -183,7 +183,7 @@ def operations(app: FastAPI) -> list[Operation]:
         for method, told in methods.items():
             roles = {role for scheme in told.get("security", []) for (role,) in scheme.values()}
             (role,) = roles or {None}
-            (media_type,) = told.get("requestBody", {"content": {None: ...}})["content"]
+            media_type = next(iter(told.get("requestBody", {"content": {None: ...}})["content"]))
             found[method.upper(), path] = Operation(method.upper(), path, role, media_type)
     for route in hidden(app.routes):
         for method in route.methods:
