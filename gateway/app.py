@@ -40,6 +40,7 @@ from gateway import (
     work,
     workbooks,
 )
+from gateway.alerts import rule_routes
 from gateway.bodies import BodyLimit
 from gateway.channels import routes as channels
 from gateway.channels import told
@@ -92,6 +93,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         catalogue,
         equipment,
         told,
+        rule_routes,
         work,
         openinference,
         telemetry,
