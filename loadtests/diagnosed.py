@@ -1,4 +1,4 @@
-"""P2: ``python -m loadtests.diagnosed`` lets a fleet ask servers of its own by schedule, into docs/measured.json."""
+"""P2: ``python -m loadtests.diagnosed`` asks servers of its own about windows by schedule, into docs/measured.json."""
 
 from __future__ import annotations
 

@@ -49,8 +49,15 @@ def tensors(rows: int = 1, model: str = "load", width: int = LOAD_FEATURES) -> Q
     return Questions(f"/v2/models/{model}/infer", tuple(map(_tensor, draws)), b'"outputs":[')
 
 
-def _tensor(rows: NDArray[np.float64]) -> bytes:
-    body = {"name": "features", "shape": list(rows.shape), "datatype": "FP64", "data": rows.ravel().tolist()}
+def windows(steps: int, width: int) -> Questions:
+    """One window of a unit for ``POST /v2/models/fault/infer``."""
+    draws = np.random.default_rng(7).standard_normal((VARIETY, 1, steps, width)).round(3)
+    bodies = (_tensor(window, "window", "FP32") for window in draws)
+    return Questions("/v2/models/fault/infer", tuple(bodies), b'"hazard"')
+
+
+def _tensor(rows: NDArray[np.float64], name: str = "features", datatype: str = "FP64") -> bytes:
+    body = {"name": name, "shape": list(rows.shape), "datatype": datatype, "data": rows.ravel().tolist()}
     return json.dumps({"inputs": [body]}, separators=(",", ":")).encode()
 
 

@@ -145,7 +145,12 @@ def test_a_profile_that_is_not_there_is_named_and_nothing_is_judged():
 
 
 def test_questions_differ_from_each_other_and_are_the_same_every_time():
-    for make in (questions.forecasts, questions.tensors, lambda: questions.diagnoses({"format": 1})):
+    for make in (
+        questions.forecasts,
+        questions.tensors,
+        lambda: questions.diagnoses({}),
+        lambda: questions.windows(2, 3),
+    ):
         asked = make()
         assert len(set(asked.bodies)) == len(asked.bodies)
         assert asked == make()
@@ -159,4 +164,11 @@ def test_a_unit_that_is_asked_about_is_one_that_the_schema_takes():
 
 
 def test_every_suite_is_a_file_of_its_own():
-    assert {path.stem for path in Path(HERE).glob("*.py")} >= {"diagnose", "forecast", "infer", "mixed", "submit_poll"}
+    assert {path.stem for path in Path(HERE).glob("*.py")} >= {
+        "diagnose",
+        "forecast",
+        "infer",
+        "mixed",
+        "submit_poll",
+        "window",
+    }
