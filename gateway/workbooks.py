@@ -55,7 +55,7 @@ class Read(BaseModel):
 
 
 class Desk:
-    """Where workbooks are worked on, off the event loop: so many at once, some waiting, the others 503."""
+    """Where files from outside are worked on, off the event loop: so many at once, some waiting, the others 503."""
 
     def __init__(self, at_once: int) -> None:
         self._limiter = CapacityLimiter(at_once)
@@ -63,7 +63,7 @@ class Desk:
     async def do(self, work: Callable[[], Done]) -> Done:
         """What ``work`` gives, when its turn has come."""
         if self._limiter.statistics().tasks_waiting >= MOST_WAITING:
-            raise Unavailable("workbooks-waiting", "Too many workbooks wait already.", retry_after_s=10)
+            raise Unavailable("workbooks-waiting", "Too many files wait already.", retry_after_s=10)
         return await to_thread.run_sync(work, limiter=self._limiter)
 
 

@@ -17,6 +17,11 @@ OTHER_NAMES = {
     "Rooftop_Unit": "RTU",
     "Dedicated_Outdoor_Air_System_Unit": "DOAS",
     "Makeup_Air_Unit": "MAU",
+    "Dual_Duct_Air_Handling_Unit": "DDAHU",
+    "Computer_Room_Air_Conditioning": "CRAC",
+    "Variable_Air_Volume_Box": "VAV",
+    "Variable_Air_Volume_Box_With_Reheat": "RVAV",
+    "Fan_Coil_Unit": "FCU",
 }
 NEEDED = "supply_fan_status"
 
@@ -90,7 +95,7 @@ def _missing(points: Collection[str], faults: list[Predictable]) -> list[Missing
         MissingPoint(
             point=name,
             required=name in REQUIRED,
-            adds=[each.fault for each in _visible({*points, name}) if each.fault not in known],
+            adds=[each.fault for each in _visible({*points, name}) if name == NEEDED or each.fault not in known],
             unlocks=UNLOCKS[name],
         )
         for name in Points.model_fields

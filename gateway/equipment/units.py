@@ -86,16 +86,38 @@ def declare(session: Session, wanted: Declared, by: Identity, now: datetime) -> 
         unit = Unit(id=wanted.id, created_at=now)
         session.add(unit)
     unit.name, unit.kind, unit.place, unit.zone = wanted.name, wanted.kind, wanted.place, wanted.zone
-    unit.interval_s, unit.changed_at, unit.changed_by, unit.changed_by_name = wanted.interval_s, now, by.id, by.name
-    _flush(session)
+    unit.interval_s = wanted.interval_s
+    _touch(unit, by, now)
+    flush(session)
     _check_feeders(session, wanted)
     session.execute(delete(UnitPoint).where(UnitPoint.unit_id == wanted.id))
     session.execute(delete(Feed).where(Feed.downstream == wanted.id))
     for point, (series, uom) in wanted.points.items():
         session.add(UnitPoint(unit_id=wanted.id, point=point, series_id=series, uom=uom))
     session.add_all(Feed(upstream=above, downstream=wanted.id) for above in wanted.fed_by)
-    _flush(session)
+    flush(session)
     return unit
+
+
+def set_point(session: Session, place: Place, series: str | None, by: Identity, now: datetime) -> None:
+    """A point of a unit is measured so from now on, under this time-series id if any. 404 without the unit."""
+    unit = known(session, place.unit_id)
+    other = places(session).get(series or "")
+    if other is not None and (other.unit_id, other.point) != (place.unit_id, place.point):
+        raise series_taken(str(series), other)
+    session.merge(UnitPoint(unit_id=place.unit_id, point=place.point, series_id=series, uom=place.uom))
+    _touch(unit, by, now)
+    flush(session)
+
+
+def drop_point(session: Session, unit_id: str, point: str, by: Identity, now: datetime) -> None:
+    """The unit has the point no more; 404 where it had not."""
+    unit = known(session, unit_id)
+    if (row := session.get(UnitPoint, (unit_id, point))) is None:
+        raise Problem(404, "point-unknown", f"The unit has no {point}. Ask for the unit to see which points it has.")
+    session.delete(row)
+    _touch(unit, by, now)
+    flush(session)
 
 
 def remove(session: Session, unit_id: str) -> None:
@@ -104,7 +126,7 @@ def remove(session: Session, unit_id: str) -> None:
     session.execute(delete(UnitPoint).where(UnitPoint.unit_id == unit_id))
     session.execute(delete(Feed).where(or_(Feed.upstream == unit_id, Feed.downstream == unit_id)))
     session.delete(unit)
-    _flush(session)
+    flush(session)
 
 
 def keep_reference(session: Session, unit_id: str, reference: Mapping[str, Any] | None, now: datetime) -> None:
@@ -114,6 +136,27 @@ def keep_reference(session: Session, unit_id: str, reference: Mapping[str, Any] 
     unit.reference_at = now if reference is not None else None
 
 
+def flush(session: Session) -> None:
+    """Tells the database; 409 that passes where another caller did the same meanwhile."""
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Meanwhile("unit-changed", "Somebody else changed units at the same moment.") from None
+
+
+def series_taken(series: str, place: Place) -> Problem:
+    """409: readings of one id cannot belong to two points."""
+    detail = (
+        f"The time series {series} is the {place.point} of the unit {place.unit_id} already. "
+        "Take it from there first, or use another id."
+    )
+    return Problem(409, "series-taken", detail)
+
+
+def _touch(unit: Unit, by: Identity, now: datetime) -> None:
+    unit.changed_at, unit.changed_by, unit.changed_by_name = now, by.id, by.name
+
+
 def _check_series(session: Session, wanted: Declared) -> None:
     series = [series for series, _ in wanted.points.values() if series is not None]
     if twice := {one for one in series if series.count(one) > 1}:
@@ -121,11 +164,7 @@ def _check_series(session: Session, wanted: Declared) -> None:
         raise Problem(422, "series-twice", detail)
     taken = select(UnitPoint).where(UnitPoint.series_id.in_(series), UnitPoint.unit_id != wanted.id)
     if (other := session.scalars(taken.limit(1)).first()) is not None:
-        detail = (
-            f"The time series {other.series_id} is the {other.point} of the unit {other.unit_id} already. "
-            "Take it from there first, or use another id."
-        )
-        raise Problem(409, "series-taken", detail)
+        raise series_taken(str(other.series_id), Place(other.unit_id, other.point, other.uom))
 
 
 def _check_feeders(session: Session, wanted: Declared) -> None:
@@ -134,10 +173,3 @@ def _check_feeders(session: Session, wanted: Declared) -> None:
         which = wanted.id if wanted.id in wanted.fed_by else min(strange)
         detail = f"{which} cannot feed {wanted.id}. Name other units that are declared already."
         raise Problem(422, "feeder-unknown", detail)
-
-
-def _flush(session: Session) -> None:
-    try:
-        session.flush()
-    except IntegrityError:
-        raise Meanwhile("unit-changed", "Somebody else changed units at the same moment.") from None

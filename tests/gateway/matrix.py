@@ -24,7 +24,7 @@ from bentos.load.schema import Answer, Question
 from gateway import accounts, forecasts, keys, tasks
 from gateway.auth import _reaches
 from gateway.channels import outbox
-from gateway.equipment.tables import Unit
+from gateway.equipment.tables import Unit, UnitPoint
 from gateway.rights import NOBODY, ROLES, Role
 from gateway.tables import Base, Fit, Import, User
 
@@ -119,10 +119,11 @@ class World:
         return version
 
     def unit(self) -> str:
-        """An air-handling unit without points."""
+        """An air-handling unit with one point."""
         number, now = uuid4().hex, datetime.now(UTC)
         made = {"created_at": now, "changed_at": now, "changed_by": NOBODY, "changed_by_name": "x"}
         self.keep(Unit(id=number, name=number, kind="AHU", **made))
+        self.keep(UnitPoint(unit_id=number, point="occupied", uom="1"))
         return number
 
     def channel(self) -> UUID:
@@ -170,6 +171,7 @@ NAMED: dict[str, Named] = {
     "/api/v1/units/{unit_id}": Named(lambda world, *_: world.unit(), owned=False),
     "/api/v1/channels/{channel}": Named(lambda world, *_: world.channel(), owned=False),
     "/api/v1/notices/{number}": Named(lambda world, *_: world.notice(), owned=False),
+    "/api/v1/units/{unit_id}/points/{point}": Named(lambda *_: "occupied", owned=False),
     "/v2/repository/{path}": Named(lambda *_: "models/load/load", owned=False),
     "/v2/models/{path}": Named(lambda *_: "load/infer", owned=False),
     "/v2/{path}": Named(lambda *_: "models/load", owned=False),

@@ -160,3 +160,19 @@ def test_what_cannot_be_a_unit_is_refused_with_what_could(gateway, body, word):
     assert refused.status_code == 422
     assert word in refused.text
     assert gateway.get("/api/v1/units/odd").status_code == 404
+
+
+def test_over_http_one_point_is_added_changed_and_taken_away_beside_the_others(gateway):
+    gateway.put("/api/v1/units/p", json={"points": ALL})
+    address = "/api/v1/units/p/points/supply_fan_status"
+    changed = gateway.put(address, json={"series_id": "SF Sts", "unit": "1"}).json()
+    assert changed["points"]["supply_fan_status"] == {"series_id": "SF Sts", "unit": "1"}
+    assert len(changed["points"]) == len(REQUIRED)
+    assert gateway.put("/api/v1/units/p/points/occupied", json={"series_id": "SF Sts", "unit": "1"}).status_code == 409
+    refused = gateway.put(address, json={"unit": "Cel"})
+    assert (refused.status_code, "comes in 1" in refused.json()["detail"]) == (422, True)
+    assert "supply_fan_status" not in gateway.delete(address).json()["points"]
+    assert gateway.delete(address).status_code == 404
+    assert gateway.put("/api/v1/units/nobody/points/occupied", json={"unit": "1"}).status_code == 404
+    assert gateway.put("/api/v1/units/p/points/colour", json={"unit": "1"}).status_code == 422
+    gateway.delete("/api/v1/units/p")
