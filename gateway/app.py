@@ -40,7 +40,8 @@ from gateway import (
     work,
     workbooks,
 )
-from gateway.alerts import rule_routes
+from gateway.alerts import absence_routes, rule_routes
+from gateway.alerts import routes as alerts
 from gateway.bodies import BodyLimit
 from gateway.channels import routes as channels
 from gateway.channels import told
@@ -94,6 +95,8 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         equipment,
         told,
         rule_routes,
+        alerts,
+        absence_routes,
         work,
         openinference,
         telemetry,

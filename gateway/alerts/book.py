@@ -40,6 +40,9 @@ class Book(Protocol):
     def next_due(self) -> datetime | None:
         """When the next alert's time comes."""
 
+    def held_since(self) -> datetime | None:
+        """Since when the first call waits for a summary."""
+
     def held(self) -> list[AlertRow]:
         """Alerts whose call waits for a summary, oldest first."""
 
@@ -116,6 +119,9 @@ class MemoryBook:
 
     def next_due(self) -> datetime | None:
         return min((row.due_at for row in self._newest() if row.due_at), default=None)
+
+    def held_since(self) -> datetime | None:
+        return min((row.held_at for row in self._newest() if row.held_at), default=None)
 
     def held(self) -> list[AlertRow]:
         found = ((row.held_at, row.id, row) for row in self._newest() if row.held_at)

@@ -90,6 +90,11 @@ def leave(book: Book, unit_id: str, until: datetime, now: datetime, by: By) -> N
             apply(book, row, Leave(until), now, by)
 
 
+def remark(book: Book, row: AlertRow, now: datetime, by: By) -> None:
+    """Something about the alert changed that is no matter of its state."""
+    _note(book, row, State(row.state), now, by)
+
+
 def apply(book: Book, row: AlertRow, event: Event, now: datetime, by: By = NOBODY) -> None:
     """One thing that happens, and what is due at once because of it. Raises ``IllegalError``."""
     _step(book, row, event, now, by)

@@ -28,11 +28,11 @@ def tell(book: Book, row: AlertRow, call: Call, now: datetime) -> None:
 
 def due_at(book: Book) -> datetime | None:
     """When what is held is told: a minute after the first, and not too soon after the last summary."""
-    held, last = book.held(), book.last_summary()
-    if not held or held[0].held_at is None:
+    since = book.held_since()
+    if since is None:
         return None
-    policy = _policy(book)
-    gathered = held[0].held_at + timedelta(seconds=policy.gather_s)
+    policy, last = _policy(book), book.last_summary()
+    gathered = since + timedelta(seconds=policy.gather_s)
     return max(gathered, last[0] + timedelta(seconds=policy.window_s)) if last else gathered
 
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,6 +22,9 @@ import notices
 
 from bentos.load.schema import Answer, Question
 from gateway import accounts, forecasts, keys, tasks
+from gateway.alerts import states
+from gateway.alerts.findings import Finding
+from gateway.alerts.tables import AlertRow
 from gateway.auth import _reaches
 from gateway.channels import outbox
 from gateway.equipment.tables import Unit, UnitPoint
@@ -139,6 +142,14 @@ class World:
         self.keep(outbox.stored(told, told.at))
         return told.id
 
+    def alert(self) -> UUID:
+        """One that is active."""
+        unit, now = self.unit(), datetime.now(UTC)
+        chances = dict.fromkeys((1, 6, 24, 72, 168, 336), 0.9)
+        with Session(self.database) as session, session.begin():
+            states.observe(session, Finding(unit, now, 4, "F-FAN-FAIL", chances), now)
+            return session.scalars(select(AlertRow.id).where(AlertRow.unit_id == unit)).one()
+
     def key_of(self, owner: UUID) -> UUID:
         key, _ = keys.new(owner, "x", "viewer", None)
         number = key.id
@@ -168,6 +179,7 @@ NAMED: dict[str, Named] = {
     "/api/v1/models/{version}": Named(lambda world, owner, _: world.fit_of(owner)),
     "/api/v1/users/{user}": Named(lambda world, *_: world.user("viewer"), owned=False),
     "/api/v1/users/{user}/keys/{key}": Named(lambda world, _, before: world.key_of(UUID(before[-1])), owned=False),
+    "/api/v1/alerts/{number}": Named(lambda world, *_: world.alert(), owned=False),
     "/api/v1/units/{unit_id}": Named(lambda world, *_: world.unit(), owned=False),
     "/api/v1/channels/{channel}": Named(lambda world, *_: world.channel(), owned=False),
     "/api/v1/notices/{number}": Named(lambda world, *_: world.notice(), owned=False),
