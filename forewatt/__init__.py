@@ -1,6 +1,6 @@
 """The typed client for those who call Forewatt from Python: ``from forewatt import Client``."""
 
-from forewatt.answers import Day, Imported, Measured, Month, Peak, Task
+from forewatt.answers import Day, Imported, Measured, Month, Peak, Received, Task
 from forewatt.client import Client
 from forewatt.problems import ProblemError, TaskFailedError, UnreachableError
 
@@ -12,6 +12,7 @@ __all__ = [
     "Month",
     "Peak",
     "ProblemError",
+    "Received",
     "Task",
     "TaskFailedError",
     "UnreachableError",

@@ -59,6 +59,17 @@ class Month(_Answer):
     warnings: list[str]
 
 
+class Received(_Answer):
+    """What became of readings: of the accepted some are quarantined or came late; ``errors`` are the first refused."""
+
+    accepted: int
+    duplicates: int
+    quarantined: int
+    late: int
+    refused: int
+    errors: list[dict[str, Any]] = []
+
+
 class Task(_Answer):
     """Long work and how far it is; ``progress`` in percent."""
 

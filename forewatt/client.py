@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from forewatt.answers import Imported, Measured, Month, Task
+from forewatt.answers import Imported, Measured, Month, Received, Task
 from forewatt.problems import ProblemError, TaskFailedError, UnreachableError
 
 LOCAL = "http://127.0.0.1:8080"
@@ -137,6 +137,10 @@ class Client:
         """The month after a history that is sent along, a row a day: date, load and, where known, the weather."""
         said = self._send("POST", "/api/v1/forecasts", json={"series": list(series), **options})
         return Month.model_validate_json(said.content)
+
+    def send_readings(self, records: Sequence[Mapping[str, Any]]) -> Received:
+        """Store readings of units: each a unit_id and point, or a series, with at, value and perhaps uom."""
+        return Received.model_validate_json(self._send("POST", "/api/v1/telemetry", json=list(records)).content)
 
     def _send(self, method: str, path: str, **what: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         """Until there is an answer. A POST carries a key of its own, so that its second try is not a second order."""

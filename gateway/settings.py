@@ -265,9 +265,8 @@ class Settings(BaseSettings):
 
 def complaints(wrong: ValidationError) -> str:
     """A line for each knob that is wrong, with its name in the environment."""
-    named = Settings.model_fields
     knobs = [(str(error["loc"][0]) if error["loc"] else "", error["msg"]) for error in wrong.errors()]
-    return "".join(f"{f'FOREWATT_{name.upper()}' if name in named else name}: {said}\n" for name, said in knobs)
+    return "".join(f"{f'FOREWATT_{name.upper()}' if name.islower() else name}: {said}\n" for name, said in knobs)
 
 
 def _settings(request: Request) -> Settings:

@@ -49,13 +49,14 @@ class Entries:
             yield self._record(line, entry)
 
     def read_text(self, line: int, text: bytes | str) -> Iterator[Arrival]:
-        """The same of an entry that is not parsed yet."""
+        """The same of text that holds an entry, or a list of them."""
         try:
             entry = from_json(text, allow_inf_nan=False)
         except ValueError as wrong:
             yield Refused(line, "not-json", f"This is not JSON: {shown(wrong)}.", kept(text))
             return
-        yield from self.read(line, entry)
+        for one in entry if type(entry) is list else [entry]:
+            yield from self.read(line, one)
 
     def read_event(self, line: int, attributes: Mapping[str, object], payload: object) -> Iterator[Arrival]:
         """An event whose payload is one entry, or a list of them; all are known by the event's source and id."""

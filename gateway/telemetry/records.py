@@ -23,6 +23,7 @@ REMEDIES = {
     "event": "Give specversion 1.0, id, source and type as CloudEvents 1.0 has them.",
     "event-type": "Use the type io.hvac.telemetry.v1.",
     "too-large": "Send smaller messages.",
+    "broken": "Tell whoever runs this system; its log has more.",
     "unit-unknown": "Declare the unit, then replay it from the dead letters.",
     "point-unknown": "Declare the point for this unit, or use a name that the unit has.",
     "series-unknown": "Declare which unit and point the series belongs to, then replay it from the dead letters.",

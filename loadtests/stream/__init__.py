@@ -1,0 +1,1 @@
+"""Messages, processes that are killed, and what is in the database in the end."""

@@ -1,0 +1,1 @@
+"""How many readings a gateway takes in a second."""
