@@ -40,7 +40,7 @@ from gateway import (
     work,
     workbooks,
 )
-from gateway.alerts import absence_routes, rule_routes
+from gateway.alerts import absence_routes, budget_routes, rule_routes
 from gateway.alerts import routes as alerts
 from gateway.bodies import BodyLimit
 from gateway.channels import routes as channels
@@ -95,6 +95,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         equipment,
         told,
         rule_routes,
+        budget_routes,
         alerts,
         absence_routes,
         work,

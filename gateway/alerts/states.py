@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from gateway.alerts import desk
 from gateway.alerts.findings import Finding
+from gateway.alerts.lifecycle import ENDED
 from gateway.alerts.rows import RowBook
-from gateway.alerts.tables import INSTALLATION
+from gateway.alerts.tables import INSTALLATION, AlertRow
 
 Heard = Literal["readings", "predictions"]
 
@@ -37,4 +39,6 @@ def silence(session: Session, unit_id: str, since: datetime, now: datetime, what
 
 def heard(session: Session, unit_id: str, now: datetime, what: Heard = "readings") -> None:
     """Something is heard; it may be said again and again."""
-    desk.heard(RowBook(session, now), unit_id, what, now)
+    silent = (AlertRow.about == "silence", AlertRow.unit_id == unit_id, AlertRow.fault == what)
+    if session.scalar(select(exists().where(*silent, AlertRow.state.not_in(ENDED)))):
+        desk.heard(RowBook(session, now), unit_id, what, now)
