@@ -16,6 +16,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Clouds' own services outside of the link-local range: Alibaba's and Azure's metadata, Amazon's by IPv6.
 METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd00:ec2::23")))
 
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+
 
 class RefusedError(SendError):
     """No channel may send there; the text says why, and what to do."""
@@ -37,9 +39,10 @@ def check(host: str, written: str, *, cloud: bool) -> None:
     address = _plain(ipaddress.ip_address(written.partition("%")[0]))
     if address in METADATA or address.is_link_local or address.is_multicast or address.is_unspecified:
         raise RefusedError(f"{host} is {address}, where no channel may send. Name the host that is to be told.")
-    if address.is_reserved:
+    if address.is_reserved and not address.is_loopback:
         raise RefusedError(f"{host} is {address}, which is reserved. Name the host that is to be told.")
-    if cloud and not address.is_global:
+    site = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    if cloud and (site or not address.is_global):
         raise RefusedError(
             f"{host} is {address}, inside of this network, where the profile cloud sends nothing. "
             "Use an address of the internet, or run the profile onprem."
@@ -48,6 +51,8 @@ def check(host: str, written: str, *, cloud: bool) -> None:
 
 def _plain(address: Address) -> Address:
     """IPv4 that is dressed as IPv6 is judged as what it is."""
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or address.sixtofour or address
-    return address
+    if not isinstance(address, ipaddress.IPv6Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

@@ -25,6 +25,9 @@ def send(target: EmailTarget, parcel: Parcel) -> str:
     try:
         addresses.allowed(target.host, target.port, cloud=False)
         server = _greeted(target)
+    except UnicodeEncodeError:
+        detail = "Name and password of a mail account are sent in ASCII. Choose a password without other letters."
+        raise SendError(detail, hopeless=True) from None
     except (SMTPException, OSError) as wrong:
         raise SendError(_said(target, wrong), hopeless=isinstance(wrong, smtplib.SMTPAuthenticationError)) from None
     with server:
@@ -32,6 +35,8 @@ def send(target: EmailTarget, parcel: Parcel) -> str:
             refused = server.send_message(message)
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as wrong:
             raise SendError(_said(target, wrong), hopeless=_for_good(wrong)) from None
+        except smtplib.SMTPNotSupportedError as wrong:  # an address with letters that this server does not know
+            raise SendError(_said(target, wrong), hopeless=True) from None
         except smtplib.SMTPResponseException as wrong:
             raise SendError(_said(target, wrong), hopeless=wrong.smtp_code >= 500) from None
         except (SMTPException, OSError) as wrong:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from gateway import store
@@ -21,7 +21,7 @@ from gateway.channels import notice as notices
 from gateway.channels.claims import OPEN, Errand
 from gateway.channels.notice import Notice
 from gateway.channels.sending import Outcome
-from gateway.channels.tables import Channel, Delivery, Lamp, StoredNotice
+from gateway.channels.tables import Attempt, Channel, Delivery, Lamp, StoredNotice
 from gateway.errors import Unavailable
 from gateway.settings import Settings
 
@@ -29,6 +29,8 @@ AT_ONCE = 8  # sendings of one process
 MOST = 200  # that are looked at together
 AGAIN_S = 1.0  # until what came of a sending is written once more
 LONGEST_S = 60.0  # of one call of `deliver`; what is due then is due at once
+REMEMBERED = timedelta(days=366)
+MOST_FORGOTTEN = 500  # in one transaction
 SHINING = ("raised", "escalated", "reminder", "silence")  # kinds that an alarm light shines for
 
 Clock = Callable[[], datetime]
@@ -37,7 +39,8 @@ Clock = Callable[[], datetime]
 def put(session: Session, notice: Notice, now: datetime) -> None:
     """Kept for every chain that it concerns, with the transaction of what it tells; the same id a second time is one.
 
-    Who was told that an alert is there is told when it is over, whatever its level is then.
+    Of two transactions that put it at the same time the later one fails whole, by the key of the row. Who was told
+    that an alert is there is told when it is over, whatever its level is then.
     """
     if session.get(StoredNotice, notice.id) is not None:
         return
@@ -68,6 +71,19 @@ def next_due(database: Engine) -> datetime | None:
     """When something is to be sent, or a lease ends."""
     with store.transaction(database) as session:
         return session.scalar(select(func.min(Delivery.due_at)).where(Delivery.status.in_(OPEN)))
+
+
+@store.retried
+def tidy(database: Engine, now: datetime) -> int:
+    """Forgets what was told or given up more than a year ago; gives how many notices those were."""
+    going = select(Delivery.notice_id).where(Delivery.status.in_(OPEN))
+    old = select(StoredNotice.id).where(StoredNotice.put_at < now - REMEMBERED, StoredNotice.id.not_in(going))
+    with store.transaction(database) as session:
+        ids = list(session.scalars(old.limit(MOST_FORGOTTEN)))
+        for kind in (Attempt, Delivery):
+            session.execute(delete(kind).where(kind.notice_id.in_(ids)))
+        session.execute(delete(StoredNotice).where(StoredNotice.id.in_(ids)))
+    return len(ids)
 
 
 def stored(notice: Notice, now: datetime) -> StoredNotice:

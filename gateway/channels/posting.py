@@ -24,7 +24,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, cloud: bool) -> s
     except OSError:
         raise SendError(f"Nobody knows the host {asked.host}.") from None
     limits = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
-    with httpx.Client(timeout=limits, follow_redirects=False, trust_env=False, verify=_trusted()) as client:
+    with httpx.Client(timeout=limits, follow_redirects=False, trust_env=False, verify=trusted()) as client:
         for left, address in enumerate(found, 1 - len(found)):
             try:
                 return _taken(client, asked, address, body, headers)
@@ -57,8 +57,8 @@ def _taken(client: httpx.Client, asked: httpx.URL, address: str, body: bytes, he
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
-    """Read once: it takes longer than a sending."""
+def trusted() -> ssl.SSLContext:
+    """Whose certificates count; read once, since that takes longer than a sending."""
     return ssl.create_default_context()
 
 

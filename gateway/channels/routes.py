@@ -178,17 +178,17 @@ def _refused(wrong: ValidationError) -> Problem:
 
 
 def _kept(database: Engine, number: UUID | None, asked: Wanted, target: dict[str, Any], who: tuple[UUID, str]) -> Shown:
-    now = datetime.now(UTC)
+    now, own = datetime.now(UTC), number or uuid4()
     fields = asked.model_dump(exclude={"target"}) | {"target": target, "changed_at": now}
     if asked.most_a_day is None and asked.kind == "sms":
         fields["most_a_day"] = SMS_A_DAY
     with store.transaction(database) as session:
-        audit.append(session, "channel-changed" if number else "channel-made", who[0], number, who[1])  # one at a time
+        audit.append(session, "channel-changed" if number else "channel-made", who[0], own, who[1])  # one at a time
         _check_name(session, asked.name, number)
         if number is None:
             if session.execute(select(func.count()).select_from(Channel)).scalar_one() >= MOST:
                 raise Problem(409, "too-many-channels", f"There are {MOST} channels. Remove those that nobody uses.")
-            channel = Channel(id=uuid4(), created_at=now, rests_until=None, **fields)
+            channel = Channel(id=own, created_at=now, rests_until=None, **fields)
             session.add(channel)
         else:
             channel = _found(session, number)

@@ -73,7 +73,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     alert_id: UUID | None = None
-    unit_id: Annotated[str, Field(max_length=128)] | None = None
+    unit_id: Annotated[str, Field(max_length=128, pattern=r"^[^\x00]*$")] | None = None
     kind: Kind | None = None
     limit: int = Field(50, ge=1, le=MOST_PER_PAGE)
     after: UUID | None = Field(None, description="The last notice of the page before.")

@@ -3,20 +3,29 @@
 import asyncio
 import json
 import socket
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import aiomqtt
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pymodbus.client import ModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -46,10 +55,40 @@ class MailSink:
         return "250 taken"
 
 
+def certificate(folder: Path) -> Path:
+    """A key and a certificate for localhost, which nobody else knows."""
+    key, now, name = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC), x509.NameAttribute
+    who = x509.Name([name(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder(who, who, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    written = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+    path = folder / "localhost.pem"
+    path.write_bytes(written)
+    return path
+
+
+def _shown(known: Path | None) -> ssl.SSLContext | None:
+    if known is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(known)
+    return context
+
+
 @contextmanager
-def mail() -> Iterator[MailSink]:
+def mail(known: Path | None = None, password: str = "") -> Iterator[MailSink]:
+    """With a certificate it wants TLS and the password."""
     sink = MailSink(free_port())
-    controller = Controller(sink, hostname="127.0.0.1", port=sink.port, server_hostname="sink", ready_timeout=30)
+
+    def knows(server, session, envelope, mechanism, shown):
+        return AuthResult(success=shown.password.decode() == password, handled=False)
+
+    how = {"tls_context": _shown(known), "require_starttls": True, "auth_required": True, "authenticator": knows}
+    where = {"hostname": "127.0.0.1", "port": sink.port, "server_hostname": "sink", "ready_timeout": 30}
+    controller = Controller(sink, **where, **(how if known else {}))
     controller.start()
     try:
         yield sink
@@ -73,7 +112,8 @@ class WebSink:
 
 
 @contextmanager
-def web() -> Iterator[WebSink]:
+def web(known: Path | None = None) -> Iterator[WebSink]:
+    """With a certificate by TLS."""
     sink = WebSink()
 
     class Handler(BaseHTTPRequestHandler):
@@ -92,7 +132,9 @@ def web() -> Iterator[WebSink]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        sink.url = f"http://127.0.0.1:{server.server_port}"
+        sink.url = f"{'https' if known else 'http'}://127.0.0.1:{server.server_port}"
+        if shown := _shown(known):
+            server.socket = shown.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:

@@ -249,6 +249,31 @@ def test_a_light_shines_for_the_worst_that_is_not_over_and_quiet_notices_reach_n
     assert len(sink.seen) == 7
 
 
+def test_a_light_that_was_switched_while_its_alert_was_over_is_switched_again(here):
+    with sinks.modbus() as port:
+        target = {"host": "127.0.0.1", "port": port, "address": 0}
+        keep(here, channel("light", "light_modbus", target=target))
+        put(here, told := notice(alert=ALERT))
+        errand = claims.claim(here, SETTINGS, (told.id, "main"), NOW)
+        put(here, notice("cleared", alert=ALERT))
+        outcome = claims.carried_out(errand)
+        assert sinks.coils(port, 1) == [True]
+        claims.finish(here, errand, outcome, 0.1, NOW)
+        assert statuses(here, told) == {"main": "waiting"}
+        assert outbox.deliver(here, SETTINGS, NOW) is None
+        assert sinks.coils(port, 1) == [False]
+
+
+def test_after_a_year_what_was_told_is_forgotten_and_what_waits_is_not(here, web, free_address):
+    keep(here, to("desk", web()), to("dead", free_address, chain="dead", from_level=4))
+    put(here, notice(), waiting := notice(level=4))
+    outbox.deliver(here, SETTINGS, NOW)
+    assert outbox.tidy(here, NOW + timedelta(days=366)) == 0
+    assert outbox.tidy(here, NOW + timedelta(days=367)) == 1
+    with store.transaction(here) as session:
+        assert session.scalars(select(StoredNotice.id)).all() == [waiting.id]
+
+
 def test_a_chain_without_a_channel_waits_for_one(here, web):
     lonely, told = to("lonely", web()), notice()
     keep(here, lonely)

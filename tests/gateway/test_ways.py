@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import sinks
 from notices import BOTH, EN, ZH, notice
 
-from gateway.channels import references, segments, sending
+from gateway.channels import addresses, posting, references, segments, sending
 from gateway.channels.parcel import Parcel
 from loadtests.servers import free_port
 
@@ -87,6 +87,37 @@ def test_a_mail_server_without_tls_gets_no_password(mail):
     assert mail.mails == []
 
 
+def test_a_password_goes_over_tls_alone_to_a_server_that_is_who_it_says(monkeypatch, tmp_path):
+    known = sinks.certificate(tmp_path)
+    monkeypatch.setenv(SECRET, "w0rd & more")
+    with sinks.mail(known, password="w0rd & more") as sink:  # noqa: S106
+        target = {"host": "localhost", "security": "starttls", "username": "f", "password": NAMED}
+        stranger = by_mail(sink.port, **target)
+        assert not stranger.sent
+        assert "certificate" in stranger.said.lower()
+        monkeypatch.setenv("SSL_CERT_FILE", str(known))
+        assert by_mail(sink.port, **target).sent
+        monkeypatch.setenv(SECRET, "another one")
+        wrong = by_mail(sink.port, **target)
+        assert (wrong.sent, wrong.hopeless) == (False, True)
+        assert "another one" not in wrong.said
+        monkeypatch.setenv(SECRET, WORD)
+        assert "ASCII" in by_mail(sink.port, **target).said
+        assert len(sink.mails) == 1
+
+
+def test_a_webhook_by_tls_goes_to_the_address_that_was_judged_and_wants_the_certificate_of_the_name(
+    monkeypatch, tmp_path
+):
+    known = sinks.certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(known))
+    posting.trusted.cache_clear()
+    with sinks.web(known) as sink:
+        assert post(sink.url.replace("127.0.0.1", "localhost")).sent
+        assert not post(sink.url).sent
+    posting.trusted.cache_clear()
+
+
 def test_a_webhook_gets_a_signed_cloud_event(web):
     outcome = post(web.url + "/a/b?c=d", secret=NAMED)
     assert outcome.said == "127.0.0.1 took it with status 200."
@@ -127,6 +158,22 @@ def test_no_webhook_leads_to_where_clouds_keep_their_keys(host):
     outcome = post(f"http://{host}/latest/meta-data")
     assert (outcome.sent, outcome.hopeless) == (False, True)
     assert "no channel may send" in outcome.said
+
+
+@pytest.mark.parametrize(
+    "inside", ["::1", "127.0.0.1", "10.1.2.3", "fd12::1", "fec0::1", "64:ff9b::a01:203", "100.64.0.1"]
+)
+def test_what_is_inside_a_building_may_be_told_on_premises_and_not_from_a_cloud(inside):
+    addresses.check("x", inside, cloud=False)
+    addresses.check("x", "93.184.215.14", cloud=True)
+    with pytest.raises(addresses.RefusedError):
+        addresses.check("x", inside, cloud=True)
+
+
+def test_an_address_of_metadata_is_known_in_every_dress():
+    for dressed in ("169.254.169.254", "::ffff:a9fe:a9fe", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "fd00:ec2::254"):
+        with pytest.raises(addresses.RefusedError):
+            addresses.check("x", dressed, cloud=False)
 
 
 def test_in_a_cloud_no_webhook_leads_inside(web):
