@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 import socket
-import ssl
 from email.message import EmailMessage
 from email.policy import SMTP as LINES
 from email.utils import format_datetime
@@ -14,6 +13,7 @@ from typing import Any
 from gateway.channels import addresses, texts
 from gateway.channels.parcel import ANSWER_S, Parcel, SendError
 from gateway.channels.targets import EmailTarget
+from gateway.channels.trust import trusted
 
 DOMAIN = "forewatt.invalid"  # of ids alone
 URGENT = 3
@@ -71,14 +71,13 @@ def _greeted(target: EmailTarget) -> smtplib.SMTP:
     """A connection that may send; closed where it may not."""
     # Without a name of our own the library would ask the network for one, and wait.
     how: dict[str, Any] = {"local_hostname": socket.gethostname(), "timeout": ANSWER_S}
-    trusted = ssl.create_default_context()
     if target.security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(target.host, target.port, context=trusted, **how)
+        server: smtplib.SMTP = smtplib.SMTP_SSL(target.host, target.port, context=trusted(), **how)
     else:
         server = smtplib.SMTP(target.host, target.port, **how)
     try:
         if target.security == "starttls":
-            server.starttls(context=trusted)
+            server.starttls(context=trusted())
         if target.username is not None:
             server.login(target.username, target.password or "")
     except BaseException:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -11,6 +9,7 @@ import httpx
 
 from gateway.channels import addresses
 from gateway.channels.parcel import ANSWER_S, CONNECT_S, SendError
+from gateway.channels.trust import trusted
 
 LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)  # may pass by themselves
 PORTS = {"http": 80, "https": 443}
@@ -54,12 +53,6 @@ def _taken(client: httpx.Client, asked: httpx.URL, address: str, body: bytes, he
         raise SendError(detail, hopeless=True)
     hopeless = status < 500 and status not in LATER
     raise SendError(f"{asked.host} refused it with status {status}.", unsure=status >= 500, hopeless=hopeless)
-
-
-@functools.cache
-def trusted() -> ssl.SSLContext:
-    """Whose certificates count; read once, since that takes longer than a sending."""
-    return ssl.create_default_context()
 
 
 def _name(wrong: httpx.HTTPError) -> str:

@@ -15,8 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import sinks
 from notices import BOTH, EN, ZH, notice
 
-from gateway.channels import addresses, posting, references, segments, sending
+from gateway.channels import addresses, references, segments, sending
 from gateway.channels.parcel import Parcel
+from gateway.channels.trust import trusted
 from loadtests.servers import free_port
 
 SECRET = f"{references.PREFIX}TEST"
@@ -96,6 +97,7 @@ def test_a_password_goes_over_tls_alone_to_a_server_that_is_who_it_says(monkeypa
         assert not stranger.sent
         assert "certificate" in stranger.said.lower()
         monkeypatch.setenv("SSL_CERT_FILE", str(known))
+        trusted.cache_clear()
         assert by_mail(sink.port, **target).sent
         monkeypatch.setenv(SECRET, "another one")
         wrong = by_mail(sink.port, **target)
@@ -106,16 +108,22 @@ def test_a_password_goes_over_tls_alone_to_a_server_that_is_who_it_says(monkeypa
         assert len(sink.mails) == 1
 
 
+@pytest.fixture(autouse=True)
+def trust():
+    """Each test has its own."""
+    trusted.cache_clear()
+    yield
+    trusted.cache_clear()
+
+
 def test_a_webhook_by_tls_goes_to_the_address_that_was_judged_and_wants_the_certificate_of_the_name(
     monkeypatch, tmp_path
 ):
     known = sinks.certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(known))
-    posting.trusted.cache_clear()
     with sinks.web(known) as sink:
         assert post(sink.url.replace("127.0.0.1", "localhost")).sent
         assert not post(sink.url).sent
-    posting.trusted.cache_clear()
 
 
 def test_a_webhook_gets_a_signed_cloud_event(web):
