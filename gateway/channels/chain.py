@@ -7,7 +7,7 @@ next one's turn, at once. When all have failed, the first is asked again later, 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -38,6 +38,12 @@ def suits(channel: Channel, notice: Notice, level: int, step: int) -> bool:
     """Whether this channel is for a notice that concerns those of this level and step."""
     wanted = channel.enabled and level >= channel.from_level and step >= channel.from_step
     return wanted and (channel.kind in LIGHTS or not notice.details.get("quiet"))
+
+
+def named(suited: Sequence[Channel], names: Collection[str]) -> set[str]:
+    """The chains that hold a channel of these names, or have one of them; all, where nobody has any of them."""
+    found = {one.chain for one in suited if {one.name, one.chain} & set(names)}
+    return found or {one.chain for one in suited}
 
 
 def chosen(candidates: Sequence[Channel], delivery: Delivery, now: datetime) -> Channel | None:

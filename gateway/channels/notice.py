@@ -21,7 +21,8 @@ class Notice:
     ``level`` is 0 to 4, of what is cleared the level that it had. ``cleared`` ends an alert for whatever reason, since
     alarm lights go off by it. ``details`` may say more; these words of it are understood:
     ``simulated`` (the model learnt from simulated faults), ``probability``, ``severity``, ``quiet`` (lights alone are
-    told), ``count`` and ``lines`` (of a flood: how many, and one line for each of some), ``since`` (of a silence).
+    told), ``count`` and ``lines`` (of a flood: how many, and one line for each of some), ``since`` (of a silence),
+    ``channels`` (names of channels or chains: their chains alone are told, where there is one of them).
     """
 
     id: UUID

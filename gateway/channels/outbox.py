@@ -31,7 +31,7 @@ AGAIN_S = 1.0  # until what came of a sending is written once more
 LONGEST_S = 60.0  # of one call of `deliver`; what is due then is due at once
 REMEMBERED = timedelta(days=366)
 MOST_FORGOTTEN = 500  # in one transaction
-SHINING = ("raised", "escalated", "reminder", "silence")  # kinds that an alarm light shines for
+SHINING = ("raised", "escalated", "reminder", "flood", "silence")  # kinds that an alarm light shines for
 
 Clock = Callable[[], datetime]
 
@@ -49,8 +49,7 @@ def put(session: Session, notice: Notice, now: datetime) -> None:
     _shine(session, notice, subject)
     session.flush()
     level, step = _concerned(session, notice)
-    channels = session.scalars(select(Channel).where(Channel.enabled)).all()
-    for name in sorted({one.chain for one in channels if chain.suits(one, notice, level, step)}):
+    for name in sorted(_chains(session, notice, level, step)):
         session.add(delivery(notice.id, name, level, step, now))
 
 
@@ -134,6 +133,17 @@ def _shine(session: Session, notice: Notice, subject: str) -> None:
             session.delete(lamp)
     elif notice.kind in SHINING:
         session.merge(Lamp(subject=subject, level=notice.level, at=notice.at))
+
+
+def _chains(session: Session, notice: Notice, level: int, step: int) -> set[str]:
+    channels = session.scalars(select(Channel).where(Channel.enabled))
+    suited = [one for one in channels if chain.suits(one, notice, level, step)]
+    names = notice.details.get("channels", ())
+    if notice.kind == "cleared" and notice.alert_id is not None:
+        of_it = select(StoredNotice.id).where(StoredNotice.alert_id == notice.alert_id)
+        names = session.scalars(select(Delivery.chain).where(Delivery.notice_id.in_(of_it)).distinct()).all() or names
+        return {one.chain for one in suited if one.chain in names} if names else chain.named(suited, ())
+    return chain.named(suited, names)
 
 
 def _concerned(session: Session, notice: Notice) -> tuple[int, int]:

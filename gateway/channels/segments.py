@@ -48,7 +48,11 @@ def _pieces(notice: Notice, voice: Voice, language: Language, *, again: bool) ->
         what += f" {notice.fault} {word(FAULTS, notice.fault, language)}"
     if notice.kind == "flood":
         what += f" {notice.details.get('count', '')}"
-    first = f"L{notice.level} {LEVELS[notice.level][language == 'zh']} {what}: {line(notice.unit_name, 30)}"
+    first = (
+        f"L{notice.level} {LEVELS[notice.level][language == 'zh']} {what}: {line(notice.unit_name, 30)}".removesuffix(
+            ": "
+        )
+    )
     if again:
         first = f"{AGAIN[language]} {first}"
     until = voice.time(notice.predicted_time) if notice.predicted_time else ""

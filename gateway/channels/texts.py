@@ -58,12 +58,12 @@ def rows(notice: Notice, voice: Voice, language: Language) -> Iterator[tuple[str
     def part(label: str, *said: str) -> tuple[str, list[str]]:
         return word(LABELS, label, language), [line(one) for one in said]
 
-    yield part("unit", f"{notice.unit_name} [{notice.unit_id}]" if notice.unit_id else notice.unit_name)
+    yield part("unit", _unit(notice) or word(PHRASES, "all", language))
     yield part("place", notice.place or word(PHRASES, "none", language))
     yield part("fault", _fault(notice, language))
     yield part("level", level(notice.level, language))
     if notice.kind == "silence" and "since" in notice.details:
-        yield part("since", str(notice.details["since"]))
+        yield part("since", _since(str(notice.details["since"]), voice))
     if notice.kind == "flood":
         yield part("count", str(notice.details.get("count", "")), *_lines(notice))
     yield part("predicted", _predicted(notice, voice, language))
@@ -120,8 +120,22 @@ def _headline(notice: Notice, language: Language) -> str:
         told.append(str(notice.details.get("count", "")))
     elif notice.kind != "test":
         told.append(_fault(notice, language))
-    told += ["–", notice.unit_name, f"({notice.place})" if notice.place else ""]
-    return " ".join(filter(None, told))
+    if _unit(notice):
+        told += ["–", notice.unit_name or notice.unit_id]
+    return " ".join(filter(None, [*told, f"({notice.place})" if notice.place else ""]))
+
+
+def _unit(notice: Notice) -> str:
+    """By name and id, whichever there are."""
+    named = notice.unit_id and notice.unit_id != notice.unit_name
+    return " ".join(filter(None, (notice.unit_name, f"[{notice.unit_id}]" if named else "")))
+
+
+def _since(said: str, voice: Voice) -> str:
+    try:
+        return voice.time(datetime.fromisoformat(said))
+    except ValueError:
+        return said
 
 
 def _fault(notice: Notice, language: Language) -> str:
@@ -134,7 +148,8 @@ def _fault(notice: Notice, language: Language) -> str:
 def _predicted(notice: Notice, voice: Voice, language: Language) -> str:
     if notice.predicted_time is not None:
         return voice.time(notice.predicted_time)
-    return word(PHRASES, "beyond" if notice.fault else "none", language)
+    predicted = notice.fault and notice.kind not in ("silence", "cleared")
+    return word(PHRASES, "beyond" if predicted else "none", language)
 
 
 def _action(notice: Notice, language: Language) -> str:

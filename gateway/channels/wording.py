@@ -61,6 +61,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "count": ("Alerts", "告警数"),
 }
 PHRASES: dict[str, tuple[str, str]] = {
+    "all": ("the whole installation", "整个系统"),
     "none": ("not determined", "未确定"),
     "beyond": ("not within the next two weeks", "未来两周内预计不会失效"),
     "no-evidence": ("see the details", "见详情"),

@@ -99,7 +99,16 @@ def test_a_flood_lists_its_alerts_and_a_silence_says_since_when():
     assert "1000" in flood
     assert "  - AHU 19: F-FILTER" in flood
     assert "AHU 20" not in flood
-    assert "2026-07-01 07:00" in texts.plain(notice("silence", fault=None, details={"since": "2026-07-01 07:00"}), EN)
+    silent = notice("silence", fault="F-COMMS", predicted_time=None, details={"since": "2026-07-01T07:00:00+00:00"})
+    assert "Silent since: 2026-07-01 07:00 UTC" in texts.plain(silent, EN)
+    assert "two weeks" not in texts.plain(silent, EN)
+
+
+def test_what_concerns_all_units_says_so():
+    flood = notice("flood", fault=None, unit_id="", unit_name="", place="", details={"count": 1000})
+    assert texts.subject(flood, EN) == "[3 (urgent)] Many alerts at once: 1000"
+    assert "the whole installation" in texts.plain(flood, EN)
+    assert segments.short(flood, EN).startswith("L3 urgent Many alerts at once 1000")
 
 
 def test_a_channels_clock_shows_the_time_of_its_readers():

@@ -189,6 +189,28 @@ def test_who_was_told_that_it_began_is_told_that_it_is_over(here, web):
     assert sorted(event["data"]["kind"] for event in desk.events) == ["cleared", "cleared", "escalated", "raised"]
 
 
+def test_a_step_of_the_ladder_names_who_is_told_and_a_name_that_nobody_has_leaves_nobody_out(here, web):
+    desk, boss = web(), web()
+    keep(here, to("desk", desk), to("boss", boss, chain="bosses"))
+    put(here, notice(alert=ALERT, details={"channels": ["desk"]}))
+    put(here, notice("escalated", alert=ALERT, step=1, details={"channels": ["bosses"]}))
+    put(here, notice("cleared", alert=ALERT, details={"channels": ["desk"]}))
+    put(here, notice(details={"channels": ["gone"]}))
+    play(here)
+    assert sorted(event["data"]["kind"] for event in desk.events) == ["cleared", "raised", "raised"]
+    assert sorted(event["data"]["kind"] for event in boss.events) == ["cleared", "escalated", "raised"]
+
+
+def test_of_a_cleared_alert_those_alone_are_told_who_had_heard_of_it(here, web, free_address):
+    desk, other = web(), web()
+    keep(here, to("desk", desk))
+    put(here, notice(alert=ALERT))
+    keep(here, to("other", other, chain="later"))
+    put(here, notice("cleared", alert=ALERT))
+    play(here)
+    assert (len(desk.seen), len(other.seen)) == (2, 0)
+
+
 def test_without_a_channel_a_notice_is_kept_and_later_channels_are_not_flooded_with_it(here, web):
     put(here, told := notice())
     keep(here, to("late", sink := web()))
@@ -237,9 +259,13 @@ def test_a_light_shines_for_the_worst_that_is_not_over_and_quiet_notices_reach_n
     put(here, notice(alert=one, level=4), notice(alert=other, level=2))
     with store.transaction(here) as session:
         assert claims.lit(session) == 4
-    put(here, notice("cleared", alert=one, details={"quiet": True}), notice("flood"), notice("test"))
+    put(here, notice("cleared", alert=one, details={"quiet": True}), notice("test"))
     with store.transaction(here) as session:
         assert claims.lit(session) == 2
+    put(here, notice("flood", unit_id="*", level=3))
+    with store.transaction(here) as session:
+        assert claims.lit(session) == 3
+    put(here, notice("cleared", unit_id="*", details={"quiet": True}))
     put(here, notice("silence", fault=None, level=3), notice("cleared", fault=None))
     put(here, notice("cleared", alert=other))
     with store.transaction(here) as session:
