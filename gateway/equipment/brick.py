@@ -24,6 +24,9 @@ RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
 IMPORTS = "http://www.w3.org/2002/07/owl#imports"
 
+# How the parser ends, beside its own, where the text does.
+PARSER_ERRORS = (LookupError, ValueError, ArithmeticError, AssertionError, TypeError, AttributeError)
+
 Term = URIRef | BNode | Literal
 
 
@@ -51,14 +54,7 @@ def read(turtle: bytes) -> Graph:
     except ModelError as wrong:
         wrong.line = parser.lines + 1
         raise
-    except (
-        IndexError,
-        ValueError,
-        AssertionError,
-        TypeError,
-        KeyError,
-        AttributeError,
-    ):  # as the parser ends by itself
+    except PARSER_ERRORS:
         text = "This is no Turtle, or it ends too early."
         raise ModelError("turtle-broken", text, parser.lines + 1) from None
     if not sink.found.triples:
@@ -94,13 +90,13 @@ class _Sink(RDFSink):
 
     def newLiteral(self, s: str, dt: URIRef | None, lang: str | None) -> Literal:  # noqa: N802 - the parser's name
         """Text, whatever its type says."""
-        return Literal(s[:LONGEST_TEXT])
+        return Literal(_printable(s[:LONGEST_TEXT]))
 
     def newSymbol(self, *args: str) -> URIRef:  # noqa: N802
         """An id, if it is not absurdly long."""
         if len(args[0]) > LONGEST_IRI:
             raise ModelError("id-too-long", f"An id has more than {LONGEST_IRI} letters.")
-        return URIRef(args[0])
+        return URIRef(_printable(args[0]))
 
     def makeStatement(self, quadruple: tuple[object, ...], why: object = None) -> None:  # noqa: N802
         """One triple; the parser gives predicate, subject, object."""
@@ -147,6 +143,13 @@ class _Sink(RDFSink):
     def _refer(self, thing: Thing, value: Term) -> None:
         if not isinstance(value, Literal):
             join(self._refers, thing.id, str(value))
+
+
+def _printable(text: str) -> str:
+    """Escapes make letters that no database takes: NUL, and halves of pairs."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _measure(thing: Thing, value: Term) -> None:

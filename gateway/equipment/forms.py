@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 from gateway.equipment.measures import NAMES, allowed
 from gateway.equipment.outlook import Outlook, named
 
+KIND = r"^[A-Z][A-Za-z0-9_-]{0,63}$"
 ID = r"^\w[\w.:~@+-]{0,127}$"
 
 
@@ -53,9 +54,7 @@ class NewUnit(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Text | None = Field(None, description="Its id where nothing is said.")
-    kind: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_-]{0,63}$"), AfterValidator(named)] = Field(
-        "AHU", description="A class of Brick."
-    )
+    kind: Annotated[str, Field(pattern=KIND), AfterValidator(named)] = Field("AHU", description="A class of Brick.")
     place: Text | None = None
     zone: Annotated[str, Field(max_length=64), AfterValidator(_zone)] | None = None
     interval_s: Annotated[int, Field(strict=True, ge=60, le=86_400)] = 900
@@ -114,8 +113,8 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int = Field(100, ge=1, le=500)
-    after: str | None = Field(None, max_length=128, description="The id of the last unit of the page before.")
-    kind: str | None = Field(None, max_length=64)
+    after: str | None = Field(None, pattern=ID, description="The id of the last unit of the page before.")
+    kind: str | None = Field(None, pattern=KIND)
 
 
 class Healthy(BaseModel):

@@ -84,11 +84,17 @@ def _take(database: Engine, turtle: bytes, options: Options, caller: Identity) -
     report = examine(turtle, options.ids, options.prefix)
     if len(report.units) > MOST_UNITS:
         raise Problem(422, "too-many-units", f"The model has more than {MOST_UNITS} units. Send it in several files.")
+    _store(database, report, caller, dry_run=options.dry_run)
+    return Uploaded(**report.model_dump(), stored=not options.dry_run)
+
+
+@store.retried
+def _store(database: Engine, report: Report, caller: Identity, *, dry_run: bool) -> None:
+    """Or only try it, so that what would be refused is refused."""
     with store.transaction(database, "The units could not be stored.") as session:
         adopt(session, report.units, caller, datetime.now(UTC))
-        if options.dry_run:
+        if dry_run:
             session.rollback()
-    return Uploaded(**report.model_dump(), stored=not options.dry_run)
 
 
 def _refusal(said: dict[str, str | int | None]) -> Problem:

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 from models import AHU, model, shared
@@ -15,6 +17,8 @@ from gateway.equipment.brick import ModelError
 from gateway.equipment.classes import is_a, meant
 from gateway.equipment.measures import in_label, ucum
 from gateway.equipment.survey import survey
+
+PIECES = [*rb". ; [ ] ' : < > { } a @ # ^^ _:x 1e9 ( ) \\".split(), b'"', b"", b" ", b"\xff", b"\0"]
 
 
 def report(turtle, ids="reference", prefix=""):
@@ -249,6 +253,36 @@ def test_a_literal_is_text_and_nothing_of_it_is_worked_out():
         f'rdfs:comment "{bomb}"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#XMLLiteral> .'
     )
     assert len(unit(huge, "a").name) == 255
+
+
+def test_letters_that_no_database_takes_are_replaced():
+    odd = model(
+        r'<http://x/a\u0000a> a brick:AHU ; rdfs:label "one\u0000two\uD800" ; brick:hasPoint :p .'
+        r':p a brick:Occupancy_Status ; ref:hasTimeseriesId "x\ny" .'
+    )
+    (found,) = report(odd).units
+    assert (found.thing, found.name, found.points[0].series_id) == ("a\ufffda", "one\ufffdtwo\ufffd", "x\ufffdy")
+
+
+def outcome(turtle):
+    """As the process for a model would end: what is told, and where."""
+    try:
+        return "read", bool(report(turtle).model_dump_json())
+    except ModelError as refused:
+        return refused.code, refused.line
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.data())
+def test_whatever_happens_to_a_model_there_is_a_report_or_a_refusal(data):
+    broken = bytearray(AHU)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(400, len(broken) - 1))
+        length = data.draw(st.sampled_from([0, 1, 1, 5, 60]))
+        broken[place : place + length] = data.draw(st.sampled_from(PIECES))
+    code, line = outcome(bytes(broken))
+    assert code in {"read", "turtle-broken", "not-utf8", "nested-too-deep"}
+    assert 1 <= line <= broken.count(b"\n") + 1
 
 
 @pytest.mark.parametrize(
