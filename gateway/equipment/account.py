@@ -85,13 +85,15 @@ class Account:
     def _names(self) -> dict[str, str]:
         """The id of each unit by its thing; two of one id cannot both be had."""
         names: dict[str, str] = {}
+        taken: set[str] = set()
         for thing in self.survey.units:
             name = unit_id(self.prefix + self.survey.graph.things[thing].name)
-            if name in names.values():
+            if name in taken:
                 text = f"Another unit has the id {name} too. Upload them in two files, each with a prefix of its own."
                 self._find("same-id", self.survey.graph.things[thing], text)
             else:
                 names[thing] = name
+                taken.add(name)
         return names
 
     def _points(self, unit: str) -> list[FoundPoint]:

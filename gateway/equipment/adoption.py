@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from gateway.equipment import units
 from gateway.equipment.report import FoundUnit
 from gateway.equipment.tables import Feed, Unit, UnitPoint
+from gateway.equipment.units import Place
 from gateway.rights import Identity
 
 Points = dict[str, tuple[str | None, str]]  # time-series id and unit of measure by point
@@ -24,22 +25,22 @@ def adopt(session: Session, found: Sequence[FoundUnit], by: Identity, now: datet
     feeds = {
         (feed.upstream, feed.downstream) for feed in session.scalars(select(Feed).where(Feed.downstream.in_(numbers)))
     }
-    _check_series(session, found)
-    wanted: dict[str, Points] = {}
+    merged = {unit.id: _merged(points[unit.id], unit) for unit in found}
+    _check_series(session, merged)
+    changed = []
     for unit in found:
-        merged = _merged(points[unit.id], unit)
         new_feeds = {(above, unit.id) for above in unit.fed_by} - feeds
         before = known.get(unit.id)
         same = before is not None and (before.name, before.kind, before.place) == (unit.name, unit.kind, unit.place)
-        same = same and merged == points[unit.id] and not new_feeds
+        same = same and merged[unit.id] == points[unit.id] and not new_feeds
         unit.change = "new" if before is None else "same" if same else "changed"
         if unit.change != "same":
             session.add(_row(before, unit, by, now))
-            wanted[unit.id] = merged
-    session.execute(delete(UnitPoint).where(UnitPoint.unit_id.in_(wanted)))
+            changed.append(unit.id)
     units.flush(session)
-    for number, merged in wanted.items():
-        session.add_all(UnitPoint(unit_id=number, point=p, series_id=s, uom=u) for p, (s, u) in merged.items())
+    session.execute(delete(UnitPoint).where(UnitPoint.unit_id.in_(changed)))
+    for number in changed:
+        session.add_all(UnitPoint(unit_id=number, point=p, series_id=s, uom=u) for p, (s, u) in merged[number].items())
     wanted_feeds = {(above, unit.id) for unit in found for above in unit.fed_by}
     session.add_all(Feed(upstream=above, downstream=below) for above, below in sorted(wanted_feeds - feeds))
     units.flush(session)
@@ -68,10 +69,11 @@ def _row(before: Unit | None, unit: FoundUnit, by: Identity, now: datetime) -> U
     return row
 
 
-def _check_series(session: Session, found: Sequence[FoundUnit]) -> None:
-    places = units.places(session)
-    for unit in found:
-        for point in unit.points:
-            place = places.get(point.series_id or "")
-            if place and (place.unit_id, place.point) != (unit.id, point.point):
-                raise units.series_taken(point.series_id or "", place)
+def _check_series(session: Session, merged: dict[str, Points]) -> None:
+    """Each is one point's, of those that are told of now and of all others."""
+    taken = {series: place for series, place in units.places(session).items() if place.unit_id not in merged}
+    for number, points in merged.items():
+        for point, (series, uom) in points.items():
+            if series is not None and series in taken:
+                raise units.series_taken(series, taken[series])
+            taken[series or ""] = Place(number, point, uom)

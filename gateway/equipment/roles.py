@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from gateway.equipment.classes import is_a
@@ -138,15 +139,20 @@ FAMILIES: tuple[tuple[Part, Part], ...] = (
 def fit(point: Thing, names: Sequence[str], chain: Chain) -> Fit | None:
     """Which point of ours it is, if any; ``names`` are its classes."""
     unclear = None
-    for role in ROLES:
-        rank = next((rank for rank, wanted in enumerate(role.classes) if _is(names, wanted)), None)
-        how = None if rank is None else _belongs(role.part, point, chain)
-        if rank is None or how is None:
-            continue
-        if how != "unclear":
+    for role, rank in _by_class(tuple(names)):
+        how = _belongs(role.part, point, chain)
+        if how is not None and how != "unclear":
             return Fit(role.point, rank, how)
-        unclear = unclear or Fit(role.point, rank, how)
+        if how == "unclear":
+            unclear = unclear or Fit(role.point, rank, how)
     return unclear
+
+
+@lru_cache(maxsize=4096)
+def _by_class(names: tuple[str, ...]) -> list[tuple[Role, int]]:
+    """The roles that a point of these classes may have, each with the place of its class there."""
+    ranked = [(role, [rank for rank, wanted in enumerate(role.classes) if _is(names, wanted)]) for role in ROLES]
+    return [(role, ranks[0]) for role, ranks in ranked if ranks]
 
 
 def _is(names: Sequence[str], wanted: str) -> bool:
@@ -165,7 +171,7 @@ def _belongs(part: Part | None, point: Thing, chain: Chain) -> How | None:
             return "part" if one == part else None
     said = {one for one in family for thing in (point, *(thing for thing, _ in chain[:-1])) if _called(one, thing)}
     if said:
-        return "name" if said == {part} else None
+        return "unclear" if len(said) > 1 else "name" if said == {part} else None
     return "class" if part == "supply fan" and len(chain) == 1 else "unclear"  # a unit runs as its supply fan does
 
 

@@ -2,16 +2,21 @@
 
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from models import AHU, model, shared
 
-from gateway.equipment import upload
+from gateway import store
+from gateway.equipment import units, upload
+from gateway.equipment.adoption import adopt
+from gateway.equipment.units import Place
 from gateway.errors import Problem
+from gateway.rights import Identity
 
 PATH = "/api/v1/equipment/brick"
 
@@ -71,6 +76,22 @@ def test_two_points_may_swap_their_time_series_but_not_take_another_units(gatewa
     assert (taken.status_code, taken.json()["type"].rpartition(":")[2]) == (409, "series-taken")
     assert f"{prefix}a" in taken.json()["detail"]
     assert gateway.get(f"/api/v1/units/{prefix}b").status_code == 404
+
+
+def test_on_every_database_a_model_is_taken_over_once_and_its_points_may_swap_their_series(database):
+    def taken(turtle):
+        found = upload.examine(turtle, "reference", "").units
+        with store.transaction(database) as session:
+            adopt(session, found, Identity(UUID(int=7), "wang", "engineer", "token"), datetime.now(UTC))
+        return {unit.id: unit.change for unit in found}
+
+    assert taken(AHU) == {"ahu-1": "new", "vav-1": "new"}
+    assert taken(AHU) == {"ahu-1": "same", "vav-1": "same"}
+    swapped = AHU.replace(b'"fan-on"', b'"x"').replace(b'"fan-speed"', b'"fan-on"').replace(b'"x"', b'"fan-speed"')
+    assert taken(swapped) == {"ahu-1": "changed", "vav-1": "same"}
+    with store.transaction(database) as session:
+        assert units.places(session)["fan-on"] == Place("ahu-1", "supply_fan_speed", "%")
+        assert units.upstream(session) == {"vav-1": {"ahu-1"}}
 
 
 def test_a_request_with_its_key_is_done_once(gateway, prefix):
