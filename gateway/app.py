@@ -47,6 +47,7 @@ from gateway.channels import routes as channels
 from gateway.channels import told
 from gateway.counters import Counters
 from gateway.equipment import routes as equipment
+from gateway.faults import routes as faults
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.quotas import Quotas
 from gateway.rights import Rights
@@ -93,6 +94,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         readings,
         catalogue,
         equipment,
+        faults,
         told,
         rule_routes,
         budget_routes,

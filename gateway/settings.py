@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     tasks_at_once: int = Field(default=2, ge=1, le=64)
     fits_at_once: int = Field(default=1, ge=1, le=64)
     lease_s: float = Field(default=20.0, ge=1, le=3600)
+    catch_up_days: float = Field(default=7.0, ge=0.01, le=366)
     inference_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:3000")
     inference_socket: Path | None = None  # the same server's, where it is on this host
     host: str = "127.0.0.1"

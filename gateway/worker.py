@@ -18,7 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import beside, configuration, forecasting, logs, store, tasks
 from gateway.broker import Broker
 from gateway.crew import Crew, at_once
+from gateway.duties import DUTIES
 from gateway.errors import Unavailable
+from gateway.rounds import Rounds
 from gateway.runs import Run, Work
 from gateway.settings import Settings, complaints
 from gateway.tasks import Queue
@@ -60,20 +62,23 @@ def main(words: Sequence[str] | None = None) -> int:
     log.info("worker starts", extra={"broker": broker.shown, "at_once": places, "lease_s": settings.lease_s})
     if _tables_are_there(settings.database, stopping):
         patience_s = 0 if asked.beside else settings.drain_s  # the gateway has gone, and waits for no work
-        _work(Crew(settings, broker, KINDS, places), stopping, patience_s, broker.shown)
+        rounds = Rounds(settings, broker, DUTIES)
+        _work(Crew(settings, broker, KINDS, places), rounds, stopping, patience_s, broker.shown)
     return 0
 
 
-def _work(crew: Crew, stopping: threading.Event, drain_s: float, broker: str) -> None:
+def _work(crew: Crew, rounds: Rounds, stopping: threading.Event, drain_s: float, broker: str) -> None:
     crew.start()
+    rounds.start()
     listening = threading.Thread(target=crew.wait_until_listening, daemon=True)
     listening.start()
     while listening.is_alive() and not stopping.is_set():
         listening.join(0.1)
     if not stopping.is_set():
-        log.info("ready", extra={"broker": broker, "kinds": sorted(KINDS)})
+        log.info("ready", extra={"broker": broker, "kinds": sorted(KINDS), "rounds": sorted(DUTIES)})
     stopping.wait()
     log.info("worker stops")
+    rounds.stop()
     crew.stop(drain_s)
 
 

@@ -49,6 +49,13 @@ def newest(session: Session) -> dict[str, datetime]:
     return dict(session.execute(wanted).all())
 
 
+def oldest(session: Session, unit_id: str) -> datetime:
+    """The time of a unit's first reading that is still kept. Raises ``NoResultFound``."""
+    wanted = select(func.min(READINGS.c.at)).where(READINGS.c.unit_id == unit_id)
+    first: datetime = session.execute(wanted).scalar_one()
+    return first
+
+
 def heard(session: Session) -> dict[str, datetime]:
     """By unit when anything last came from it, whatever its readings' times are."""
     return dict(session.execute(select(Heard.unit_id, Heard.at)).all())

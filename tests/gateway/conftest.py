@@ -33,6 +33,7 @@ from gateway.settings import Settings
 from gateway.shortway import ShortProtocol
 
 KINDS = ("sqlite", "postgresql", "mariadb")
+TOO_LITTLE = {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": "Too little is known"}
 JUDGED = {"response": [judge]}  # whatever a test provokes, it has a remedy
 
 
@@ -99,6 +100,8 @@ class FakeInference:
         if request.url.path == "/forecast":
             answer = answer_to(Question.model_validate_json(body))
             return Response(answer.model_dump_json(), media_type="application/json")
+        if request.url.path.startswith("/diagnose"):
+            return JSONResponse(TOO_LITTLE, 422)
         if request.url.path.startswith("/forecast/"):
             return self.respond_as_fitted(Question.model_validate_json(body), *request.url.path.split("/")[2:])
         return JSONResponse({"name": "fake", "versions": ["1"]})
@@ -150,6 +153,12 @@ def past(days: int = 90, last: date = date(2014, 5, 31)) -> list[dict[str, objec
         {"date": (last - timedelta(days - 1 - i)).isoformat(), "load": 100.0 + i % 7, "temperature": 15.5}
         for i in range(days)
     ]
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Runs an app behind a real server; gives its address."""
+    return running
 
 
 @pytest.fixture(scope="session")

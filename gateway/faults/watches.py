@@ -1,0 +1,153 @@
+"""Who watches which unit: a turn is taken under a lease, and what it brings is kept once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, Engine, Row, Update, select, update
+from sqlalchemy.orm import Session
+
+from bentos.fault.schema import Answer
+from gateway import store, upserts
+from gateway.alerts import states
+from gateway.alerts.findings import Finding
+from gateway.equipment.outlook import outlook
+from gateway.equipment.tables import Unit, UnitPoint
+from gateway.faults import slots
+from gateway.faults.tables import Prediction, Watch
+from gateway.tables import table_of
+from gateway.tasks import LostError
+from gateway.telemetry import readings
+
+LEASE = timedelta(seconds=60)  # longer than an answer may take
+LOOK_AGAIN = timedelta(seconds=10)  # after an answer that could not be had
+MOST_SLOTS = 48  # of a turn; others wait for theirs
+WITHIN_HOURS = 72
+PREDICTIONS, WATCHES = table_of(Prediction), table_of(Watch)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A unit, slots that are due, and the right to predict them while nobody has a later attempt.
+
+    ``newest`` is the last that is due, which may come in a later turn: what was so in between is over.
+    """
+
+    unit_id: str
+    attempt: int
+    slots: tuple[datetime, ...]
+    newest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a slot, and since when the unit's reference is the one that goes with it."""
+
+    slot: datetime
+    body: bytes
+    reference_at: datetime | None
+
+
+@store.retried
+def take(database: Engine, now: datetime, catch_up: timedelta, most: int) -> list[Turn]:
+    """So many units whose turn it is; for others they are held from now on."""
+    with store.transaction(database) as session:
+        newest, watched = readings.newest(session), {row.unit_id: row for row in session.scalars(select(Watch))}
+        turns = []
+        for unit in predictable(session, newest):
+            watch = watched.get(unit.id) or _begin(session, unit.id, now)
+            if watch and (turn := _turn(session, watch, (unit, newest[unit.id]), now, catch_up)):
+                turns.append(turn)
+            if len(turns) == most:
+                break
+        return turns
+
+
+def predictable(session: Session, heard: Collection[str]) -> list[Row[str, str, int]]:
+    """Units with the points for it of which something was heard: id, kind, interval_s."""
+    points: dict[str, list[str]] = {}
+    for unit_id, point in session.execute(select(UnitPoint.unit_id, UnitPoint.point)):
+        points.setdefault(unit_id, []).append(point)
+    found = session.execute(select(Unit.id, Unit.kind, Unit.interval_s).where(Unit.id.in_(points)))
+    return [unit for unit in found if unit.id in heard and outlook(unit.kind, points[unit.id]).predictable]
+
+
+def _begin(session: Session, unit_id: str, now: datetime) -> Watch | None:
+    """From the unit's first reading on; nothing where another has just begun it, and is not seen yet."""
+    first = readings.oldest(session, unit_id)
+    new = {"unit_id": unit_id, "done_until": first, "attempt": 0, "free_at": now, "moved_at": now, "skipped": 0}
+    upserts.insert_new(session, WATCHES, [new])
+    return session.get(Watch, unit_id)
+
+
+def _turn(
+    session: Session, watch: Watch, known: tuple[Row[str, str, int], datetime], now: datetime, catch_up: timedelta
+) -> Turn | None:
+    if watch.free_at > now:
+        return None
+    unit, newest = known
+    found = slots.due(watch.done_until, newest, timedelta(seconds=unit.interval_s), now, catch_up)
+    if not found.due:
+        return None
+    held = update(Watch).where(Watch.unit_id == unit.id, Watch.attempt == watch.attempt, Watch.free_at <= now)
+    values = {"attempt": watch.attempt + 1, "free_at": now + LEASE, "skipped": watch.skipped + found.skipped}
+    mine = _changed(session, held, **values)
+    return Turn(unit.id, watch.attempt + 1, found.due[:MOST_SLOTS], found.due[-1]) if mine else None
+
+
+@store.retried
+def keep(database: Engine, turn: Turn, asked: Asked, answer: Answer, now: datetime) -> None:
+    """The answer for a slot, and what follows from it. Raises ``LostError`` where another has the unit."""
+    with store.transaction(database) as session:
+        _move_on(session, turn, asked.slot, now, None)
+        session.execute(PREDICTIONS.insert(), _row(answer, asked.slot, now))
+        if answer.reference is not None:  # now with its last days, if nobody has made another meanwhile
+            same = update(Unit).where(Unit.id == turn.unit_id, Unit.reference_at == asked.reference_at)
+            _changed(session, same, reference=answer.reference)
+        if asked.slot == turn.newest:
+            states.observe(session, Finding.of(answer.model_dump(mode="json")), now)
+
+
+def pass_over(database: Engine, turn: Turn, slot: datetime, why: str, now: datetime) -> None:
+    """No prediction for this slot, and why. Raises ``LostError``."""
+    with store.transaction(database) as session:
+        _move_on(session, turn, slot, now, why)
+
+
+def let_go(database: Engine, turn: Turn, why: str | None, now: datetime) -> None:
+    """For another, at once or, where there is a trouble, a little later."""
+    values: dict[str, Any] = {"free_at": now + LOOK_AGAIN, "trouble": why} if why else {"free_at": now}
+    with store.transaction(database) as session:
+        _changed(session, _held(turn), **values)
+
+
+def _move_on(session: Session, turn: Turn, slot: datetime, now: datetime, trouble: str | None) -> None:
+    if not _changed(session, _held(turn), done_until=slot, free_at=now + LEASE, moved_at=now, trouble=trouble):
+        raise LostError
+
+
+def _held(turn: Turn) -> Update:
+    return update(Watch).where(Watch.unit_id == turn.unit_id, Watch.attempt == turn.attempt)
+
+
+def _row(answer: Answer, slot: datetime, now: datetime) -> dict[str, Any]:
+    return {
+        "unit_id": answer.unit_id,
+        "slot": slot,
+        "made_at": now,
+        "level": answer.level,
+        "fault": answer.fault,
+        "probability": next(chance.probability for chance in answer.chances if chance.within_hours == WITHIN_HOURS),
+        "severity": answer.severity,
+        "model_version": answer.model.version,
+        "answer": answer.model_dump(mode="json", exclude={"reference"}),
+    }
+
+
+def _changed(session: Session, which: Update, **values: object) -> bool:
+    """Whether the row was as ``which`` wants it; the database decides between two who ask at once."""
+    done = session.execute(which.values(**values).execution_options(synchronize_session=False))
+    return isinstance(done, CursorResult) and done.rowcount == 1
