@@ -12,10 +12,11 @@ export BENTOML_HOME ?= $(abspath $(FOREWATT_DATA))/bentoml
 export BENTOML_DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+unexport PYTHONDONTWRITEBYTECODE # each process that a test starts would compile all modules again
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up doctor test check train simulate load capacity tune canaries figures bench-peers clean
+.PHONY: help up doctor demo-fault test check train simulate load capacity tune canaries figures bench-peers clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,6 +30,9 @@ up: .venv/up ## install and start everything on loopback; Ctrl-C stops it
 doctor: export FOREWATT_INFERENCE_URL ?= http://127.0.0.1:$(or $(FOREWATT_INFERENCE_PORT),3000)
 doctor: .venv/up ## what is wrong with this machine, and what to do
 	@python -m gateway.doctor
+
+demo-fault: .venv/demo ## a simulated air-handling unit breaks slowly in front of you, and somebody is told in time; three minutes
+	@python -m gateway.demo
 
 test: .venv/dev ## install and run all tests
 	@mkdir -p $(BENTOML_HOME)
@@ -82,8 +86,8 @@ bench-peers: .venv/dev ## serve one model from us and from comparable servers, s
 clean: ## remove the environment; data stays
 	rm -rf .venv
 
-.venv/up .venv/dev: .venv/%: pyproject.toml constraints.txt
+.venv/up .venv/demo .venv/dev: .venv/%: pyproject.toml constraints.txt
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "installing forewatt[$*]; the first time takes a minute or two"
 	@.venv/bin/pip install -q -c constraints.txt -e '.[$*]'
-	@touch $@ $(if $(filter dev,$*),.venv/up) # dev has all that up has
+	@touch $@ $(if $(filter dev,$*),.venv/up .venv/demo) # dev has all that the others have

@@ -1,9 +1,10 @@
 """``load`` and ``fault`` fit a model, ``judge`` says what one for faults is worth; ``score`` asks one about another
-series, ``compare`` says whether two are the same; ``simulate`` runs the fault laboratory."""
+series, ``compare`` says whether two are the same; ``simulate`` runs the fault laboratory, ``story`` one unit of it."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import shlex
@@ -118,6 +119,15 @@ def simulate_campaign(asked: argparse.Namespace) -> None:
     print(f"{len([*asked.out.glob('*.parquet')]) - 1} unit-years are in {asked.out}.")
 
 
+def tell_story(asked: argparse.Namespace) -> None:
+    """One unit in which one thing slowly breaks, as CSV; only this needs EnergyPlus, too."""
+    from training.story import tell  # noqa: PLC0415 - fits run without the extra [lab]
+
+    readings, episode = tell(asked.fault, asked.climate, asked.seed)
+    readings.round(4).rename_axis("time").to_csv(asked.out, date_format="%Y-%m-%dT%H:%M:%SZ")
+    print(json.dumps({name: getattr(episode, name).isoformat() for name in ("onset", "functional_limit", "repair")}))
+
+
 def _series(asked: argparse.Namespace) -> Known:
     place = Place(asked.timezone, Region(asked.country, asked.subdivision))
     return open_series(asked.data, VICTORIA if asked.data == "vic_elec" else place)
@@ -155,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     series.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     series.add_argument("--subject", default="", help="what the figures are of, where it is not vic_elec")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="load|fault|judge|score|compare|simulate")
+    commands = parser.add_subparsers(required=True, metavar="load|fault|judge|score|compare|simulate|story")
     load = commands.add_parser("load", parents=[series], help="fit a load model")
     load.add_argument(
         "recipe", nargs="?", help="a file of training/recipes, without .toml; own, or caller for a snapshot"
@@ -193,6 +203,12 @@ def _parser() -> argparse.ArgumentParser:
     laboratory.add_argument("--out", type=Path, default=Path(".forewatt/laboratory"), help="folder; goes on in it")
     laboratory.add_argument("--units", type=int, help="no more unit-years than that, of all splits")
     laboratory.set_defaults(run=simulate_campaign)
+    story = commands.add_parser("story", help="one simulated unit in which one thing slowly breaks, as CSV")
+    story.add_argument("--fault", default="F-FILTER", help="a slow fault's code")
+    story.add_argument("--climate", default="golden", help="a city of the laboratory")
+    story.add_argument("--seed", type=int, default=7, help="of building, weather and sensors")
+    story.add_argument("--out", type=Path, required=True, help="file for the readings")
+    story.set_defaults(run=tell_story)
     return parser
 
 
