@@ -60,7 +60,8 @@ def _tell_end(book: Book, row: AlertRow, call: Call, policy: Policy, now: dateti
     if known_by == "call":
         book.tell(notices.of(row, call, book.called(row.unit_id), policy, now))
     elif known_by == "summary" and not book.summarised():
-        book.tell(notices.calm(call.level, now))
+        last = book.last_summary()
+        book.tell(notices.calm(max(call.level, last[1] if last else 0), now))
 
 
 def _has_room(book: Book, call: Call, policy: Policy, now: datetime) -> bool:

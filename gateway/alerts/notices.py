@@ -31,7 +31,8 @@ def of(row: AlertRow, call: Call, called: tuple[str, str], policy: Policy, now: 
     found, silent = row.finding, row.about == "silence"
     details: dict[str, Any] = {"simulated": bool(found.get("simulated"))}
     details |= {name: found[name] for name in ("probability", "severity", "since") if name in found}
-    if channels := policy.channels(max(row.told_level, 1), call.step):
+    channels = policy.channels(max(row.told_level, 1), call.step)
+    if channels and call.kind != "cleared":
         details["channels"] = channels
     predicted = found.get("predicted_time")
     return Notice(

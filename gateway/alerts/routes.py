@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
 from gateway import store
 from gateway.alerts import inbox
 from gateway.alerts.desk import By
 from gateway.alerts.lifecycle import State
-from gateway.alerts.rule_routes import Note
+from gateway.alerts.rule_routes import Note, UnitId
 from gateway.alerts.tables import AlertRow, Reason
 from gateway.auth import Caller, at_least
 from gateway.errors import Fault, Problem, documented
@@ -26,6 +26,16 @@ PATH, LABELS = "/api/v1/alerts", "/api/v1/alerts/labels"
 LONGEST = timedelta(days=90)  # of a shelf, or of a time out of service
 
 router = APIRouter(route_class=OnceJsonRoute, tags=["alerts"], responses=documented(422, 500, 503))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such moment; write one of this century") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class ShownAlert(BaseModel):
@@ -100,7 +110,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: list[State] = []
-    unit_id: str | None = Field(None, max_length=128)
+    unit_id: UnitId | None = None
     level: int = Field(1, ge=1, le=4, description="This level or above.")
     limit: int = Field(50, ge=1, le=200)
     after: UUID | None = Field(None, description="The last alert of the page before.")
@@ -134,7 +144,7 @@ class AskedLabels(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     limit: int = Field(100, ge=1, le=500)
     after: UUID | None = None
 
@@ -156,7 +166,7 @@ class Assignment(Remark):
 class Until(Remark):
     """Until when."""
 
-    until: AwareDatetime
+    until: Moment
 
 
 class Ending(Remark):

@@ -16,6 +16,7 @@ from gateway.alerts.rules import Policy, Threshold
 from gateway.alerts.versions import Change
 from gateway.auth import Caller, at_least
 from gateway.equipment import units
+from gateway.equipment.forms import ID
 from gateway.errors import documented
 from gateway.once import ONCE, OnceJsonRoute
 from gateway.store import Database
@@ -25,7 +26,7 @@ THRESHOLDS, POLICY, HISTORY = "/api/v1/alerts/thresholds", "/api/v1/alerts/polic
 router = APIRouter(route_class=OnceJsonRoute, tags=["alerts"], responses=documented(422, 500, 503))
 
 Note = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
-UnitId = Annotated[str, Field(min_length=1, max_length=128)]
+UnitId = Annotated[str, Field(pattern=ID)]
 
 
 class NewThreshold(BaseModel):
@@ -98,12 +99,12 @@ class Asked(BaseModel):
 
     about: Literal["threshold", "policy"] | None = None
     limit: int = Field(50, ge=1, le=200)
-    before: int | None = Field(None, ge=1, description="The last version of the page before.")
+    before: int | None = Field(None, ge=1, lt=2**31, description="The last version of the page before.")
 
 
 @router.get(THRESHOLDS, dependencies=[at_least("viewer")])
 def thresholds(database: Database) -> Thresholds:
-    """From when on what is predicted is an alert."""
+    """From when on what is predicted is an alert: one row for each place at which something is set."""
     with store.transaction(database) as session:
         found = versions.thresholds(session)
     places = sorted(found, key=lambda place: (place[0] or "", place[1] or ""))

@@ -48,7 +48,7 @@ class Threshold(_Set):
 
 
 class Step(_Set):
-    """A step of the ladder: so long after the first call; ``channels`` names those that are told, none means all."""
+    """A step of the ladder: so long after the first call; only the channels or chains that it names hear it."""
 
     after_s: Seconds
     channels: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=20)] = []

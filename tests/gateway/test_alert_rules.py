@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from alarms import MINUTE, Clock, book, finding
 from matrix import World
 from people import bearer
 
 from gateway import store
+from gateway.alerts.rules import Policy, Step
+from gateway.channels import chain
+from gateway.channels.tables import Channel
 from gateway.settings import Settings
 from gateway.tokens import Signer
 
@@ -108,3 +112,25 @@ def test_a_ladder_that_does_not_climb_is_422(gateway, expert):
 
 def test_a_threshold_of_a_unit_that_is_not_there_is_404(gateway, expert):
     assert set_(gateway, expert, {}, unit_id="nobody").status_code == 404
+
+
+def test_a_step_of_the_ladder_is_heard_by_the_channels_or_chains_that_it_names():
+    policy = Policy(ladders=[[Step(after_s=0), Step(after_s=60, channels=["manager", "night"])]] * 4)
+    clock = Clock(book(policy=policy))
+    clock.say(finding(level=4))
+    clock.on(2 * MINUTE)
+    first, second = clock.told()
+    every = {"enabled": True, "kind": "email", "from_level": 1, "from_step": 0}
+    ways = [Channel(name=name, chain=chain, **every) for name, chain in (("duty", "day"), ("sms", "night"))]
+    assert chain.named(ways, first.details.get("channels", ())) == {"day", "night"}
+    assert chain.named(ways, second.details["channels"]) == {"night"}
+
+
+@pytest.mark.parametrize("asked", ["alerts?unit_id=a%00b", "alerts/rules?before=99999999999", "alerts?state=x"])
+def test_what_no_database_can_look_for_is_422(gateway, expert, asked):
+    assert gateway.get(f"/api/v1/{asked}", headers=expert).status_code == 422
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B10:00", "9999-12-31T23:59:59-10:00"])
+def test_a_moment_that_no_clock_has_is_422(gateway, expert, moment):
+    assert gateway.get(f"/api/v1/alerts/labels?since={moment}", headers=expert).status_code == 422
