@@ -19,7 +19,7 @@ from gateway.channels.parcel import MOST_S, Parcel
 from gateway.channels.sending import Outcome
 from gateway.channels.tables import Attempt, Channel, Delivery, Lamp, StoredNotice
 from gateway.channels.targets import LIGHTS
-from gateway.channels.texts import Voice, zone
+from gateway.channels.texts import Voice, clock_of
 from gateway.channels.wording import wanted
 from gateway.settings import Settings
 
@@ -84,6 +84,14 @@ def claim(database: Engine, settings: Settings, which: tuple[UUID, str], now: da
         parcel = parcel_of(session, settings, channel, notice, key=_key(delivery), again=again)
         others, refusal = tuple(one.id for one in candidates), capped(session, channel, now)
         return Errand(delivery.notice_id, delivery.chain, delivery.attempt + 1, way(channel), parcel, others, refusal)
+
+
+def put_off(database: Engine, which: tuple[UUID, str], now: datetime) -> None:
+    """Looked at again after a while."""
+    later = now + timedelta(seconds=NOBODY_S)
+    found = update(Delivery).where(Delivery.notice_id == which[0], Delivery.chain == which[1])
+    with store.transaction(database) as session:
+        _changed(session, found.where(Delivery.status.in_(OPEN)), due_at=later)
 
 
 def carried_out(errand: Errand) -> Outcome:
@@ -166,7 +174,7 @@ def parcel_of(  # noqa: PLR0913 - what a parcel is made of
     session: Session, settings: Settings, channel: Channel, notice: Notice, *, key: str, again: bool
 ) -> Parcel:
     """The notice as this channel's readers want it."""
-    voice = Voice(wanted(channel.language), zone(channel.timezone), settings.site)
+    voice = Voice(wanted(channel.language), clock_of(channel.timezone), settings.site)
     return Parcel(notice, voice, key, again, lit(session), settings.profile == "cloud")
 
 

@@ -6,6 +6,7 @@ silent, another sends again under the same key, marked: at least once, never twi
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ from gateway.channels.sending import Outcome
 from gateway.channels.tables import Attempt, Channel, Delivery, Lamp, StoredNotice
 from gateway.errors import Unavailable
 from gateway.settings import Settings
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 8  # sendings of one process
 MOST = 200  # that are looked at together
@@ -101,7 +104,17 @@ def stored(notice: Notice, now: datetime) -> StoredNotice:
 
 
 def _carry(database: Engine, settings: Settings, which: tuple[UUID, str], clock: Clock) -> None:
-    """One delivery, as far as it goes without waiting."""
+    """One delivery, as far as it goes without waiting; one that cannot be read keeps nobody else waiting."""
+    try:
+        _go_on(database, settings, which, clock)
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("a delivery broke", extra={"notice": str(which[0]), "chain": which[1]})
+        claims.put_off(database, which, clock())
+
+
+def _go_on(database: Engine, settings: Settings, which: tuple[UUID, str], clock: Clock) -> None:
     while (errand := claims.claim(database, settings, which, clock())) is not None:
         began = clock()
         outcome = claims.carried_out(errand)

@@ -315,6 +315,18 @@ def test_a_chain_without_a_channel_waits_for_one(here, web):
     assert statuses(here, told) == {"main": "delivered"}
 
 
+def test_a_row_that_nobody_can_read_keeps_nobody_else_from_being_told(here, web):
+    broken, told = notice(), notice()
+    keep(here, to("desk", sink := web(), timezone="Atlantis/Capital"))
+    put(here, broken, told)
+    with store.transaction(here) as session:
+        session.get(StoredNotice, broken.id).content = {"level": "of a later version"}
+    due = outbox.deliver(here, SETTINGS, NOW)
+    assert due > NOW + 60 * SECOND
+    assert [event["data"]["id"] for event in sink.events] == [str(told.id)]
+    assert statuses(here, broken) == {"main": "waiting"}
+
+
 def test_the_waits_of_a_chain_that_is_dead_grow_and_stay_within_an_hour():
     dead = channel("dead")
     delivery = Delivery(channel_id=dead.id, tries=1, rounds=0, spent=[])
