@@ -65,6 +65,10 @@ TASK_AGE = Gauge("forewatt_task_age_seconds", "Since the oldest unfinished task 
 NOTIFICATIONS = Counter(
     "forewatt_alert_notifications", "Sendings over channels: sent or failed.", ("channel", "result")
 )
+# Readings by the door they came through and what became of them; and how old a batch's newest was when it was stored.
+READINGS = Counter("forewatt_ingest_readings_total", "Readings that came.", ("door", "result"))
+INGEST_LAG = Gauge("forewatt_ingest_lag_seconds", "Between a batch's newest reading and its storing.", ("door",))
+DEAD_LETTERS = Counter("forewatt_ingest_dlq_total", "Readings and messages that were refused.", ("reason",))
 BUILD = Info("forewatt_build", "What is running.")
 
 log = logging.getLogger(__name__)

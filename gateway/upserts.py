@@ -27,6 +27,53 @@ def insert_or_replace(session: Session, table: Table, rows: Sequence[dict[str, A
         session.execute(_replacing(session.get_bind().dialect.name, table), rows)
 
 
+class Bulk:
+    """Many rows of a few columns, past what SQLAlchemy does for each: values are made fit for the driver here.
+
+    Something has to be written by `insert_new` or `insert_or_replace` before, in the same transaction, since SQLite's
+    writers take turns by that.
+    """
+
+    def __init__(self, session: Session, table: Table) -> None:
+        self._connection = session.connection()
+        self._dialect = self._connection.dialect
+        self._table, self._columns = table, [column.name for column in table.c]
+        fitting = [column.type.dialect_impl(self._dialect).bind_processor(self._dialect) for column in table.c]
+        self._fitting = [(place, fit) for place, fit in enumerate(fitting) if fit is not None]
+
+    def insert_new(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Those that are not there; a value for each column of the table, in its order."""
+        self._execute(_unless_there(self._dialect.name, self._table), rows)
+
+    def insert_or_replace(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """All of them, in the place of those with the same key."""
+        self._execute(_replacing(self._dialect.name, self._table), rows)
+
+    def _execute(self, statement: Insert, rows: Sequence[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        compiled: Any = statement.compile(dialect=self._dialect, column_keys=self._columns)
+        fitted = self._fitted(rows)
+        if compiled.positiontup is None:
+            given: Any = [dict(zip(self._columns, row, strict=True)) for row in fitted]
+        else:
+            places = [self._columns.index(name) for name in compiled.positiontup]
+            given = [tuple(row[place] for place in places) for row in fitted]
+        self._connection.exec_driver_sql(str(compiled), given)
+
+    def _fitted(self, rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+        """A batch has few different values in the columns that need fitting: times, above all."""
+        fitted = [list(row) for row in rows]
+        for place, fit in self._fitting:
+            known: dict[Any, Any] = {}
+            for row in fitted:
+                value = row[place]
+                if value not in known:
+                    known[value] = fit(value)
+                row[place] = known[value]
+        return fitted
+
+
 def in_parts(items: Sequence[T], at_once: int = AT_ONCE) -> Iterator[list[T]]:
     """So many at a time, since a statement takes only so many."""
     waiting = iter(items)

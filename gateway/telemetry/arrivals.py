@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from gateway import store
+from gateway import metrics, store
 from gateway.settings import Settings
 from gateway.tables import table_of
 from gateway.telemetry import letters, rules
@@ -22,9 +22,10 @@ from gateway.telemetry.plant import Measured, Plant
 from gateway.telemetry.records import Arrival, Receipt, Record, Refused
 from gateway.telemetry.rules import LIMITS, QUARANTINED, Quality, State
 from gateway.telemetry.tables import Heard, Latest, Reading
-from gateway.upserts import in_parts, insert_new, insert_or_replace
+from gateway.upserts import Bulk, in_parts, insert_or_replace
 
 READINGS, LATEST, HEARD = table_of(Reading), table_of(Latest), table_of(Heard)
+_IN_ORDER = itemgetter(*(column.name for column in READINGS.c))
 AHEAD = timedelta(minutes=5)  # by which a sender's clock may be fast
 
 Key = tuple[str, str]  # unit and point
@@ -59,7 +60,17 @@ def take(
             batch.add(key, sorted(arrived, key=itemgetter(0)))
         batch.store()
         letters.bury(session, receipt.refused, now, door)
+    _count(receipt, now, door)
     return receipt
+
+
+def _count(receipt: Receipt, now: datetime, door: Door) -> None:
+    for result in ("accepted", "duplicates", "quarantined", "late"):
+        metrics.READINGS.labels(door.name, result).inc(getattr(receipt, result))
+    for one in receipt.refused:
+        metrics.DEAD_LETTERS.labels(one.reason).inc()
+    if receipt.units:
+        metrics.INGEST_LAG.labels(door.name).set((now - max(receipt.units.values())).total_seconds())
 
 
 def _known(
@@ -146,8 +157,9 @@ class _Batch:
         """All of it."""
         for unit, behind in self._behind.items():
             self._add_behind(unit, behind)
-        insert_new(self._session, READINGS, self._rows)
-        insert_or_replace(self._session, LATEST, [_as_row(key, self._states[key]) for key in self._changed])
+        Bulk(self._session, READINGS).insert_new([_IN_ORDER(row) for row in self._rows])
+        newest = [_as_row(key, self._states[key]) for key in self._changed]
+        Bulk(self._session, LATEST).insert_or_replace(newest)
         for (unit, point), at, quality in self._settled:
             there = (Reading.unit_id == unit, Reading.at == at, Reading.point == point)
             self._session.execute(update(Reading).where(*there).values(quality=quality))
@@ -194,9 +206,8 @@ def _stored(session: Session, unit: str, times: set[datetime]) -> set[tuple[date
     return found
 
 
-def _as_row(key: Key, state: State) -> dict[str, Any]:
-    unit, point = key
-    return {"unit_id": unit, "point": point} | {name: getattr(state, name) for name in State.__slots__}
+def _as_row(key: Key, state: State) -> tuple[Any, ...]:
+    return (*key, state.at, state.value, state.quality, state.sound, state.sound_at, state.steady_since)
 
 
 def _refused(record: Record, reason: str, message: str) -> Refused:

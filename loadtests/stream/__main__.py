@@ -36,10 +36,10 @@ from training.measured import record
 
 COMMAND = "python -m loadtests.stream"
 STREAM = (sys.executable, "-m", "gateway.stream")
-MESSAGES, MEMBERS, KILLED_EVERY_S = 1_000_000, 2, 15.0
+MESSAGES, MEMBERS, KILLED_EVERY_S = 1_000_000, 2, 40.0
 UNITS, POISONS = 50, 20
 NAMES = list(POINTS)
-SILENT_S = 60.0  # without one more reading, after which all that comes has come
+SILENT_S = 90.0  # without one more reading, after which all that comes has come
 
 
 def main(words: Sequence[str] | None = None) -> int:

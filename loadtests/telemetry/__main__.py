@@ -38,7 +38,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="telemetry") as folder, ExitStack() as stack:
             start = Starter(Path(folder), stack)
-            gateway = start.gateway(FOREWATT_RATE_LIMIT="off", FOREWATT_METRICS_PORT="0")
+            knobs = {"FOREWATT_INFERENCE_URL": start.inference().url, "FOREWATT_RATE_LIMIT": "off"}
+            gateway = start.gateway(**knobs, FOREWATT_METRICS_PORT="0")
             figures = _figures(gateway, asked.seconds)
     except VoidError as why:
         print(f"void: {why}")

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from plants import NOW, ZONE, declare, record
 from gateway import store
 from gateway.telemetry import readings
 from gateway.telemetry.arrivals import Terms, take
+from gateway.telemetry.letters import Door
 from gateway.telemetry.records import Record
 from gateway.telemetry.tables import DeadLetter, Latest, Reading
 
@@ -137,6 +139,19 @@ def test_how_late_and_how_old_can_be_set(plant):
     terms = Terms(timedelta(days=1), HOUR)
     late = take(plant, [record(NOW - 2 * HOUR), record(NOW - 25 * HOUR, 21.0, 2)], NOW, terms)
     assert [refused.reason for refused in late.refused] == ["too-old", "too-late"]
+
+
+def test_what_came_is_counted_for_prometheus(plant):
+    def told(name, **labels):
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    counted = {"door": "test", "result": "accepted"}
+    unknown = told("forewatt_ingest_dlq_total", reason="unit-unknown")
+    several = [record(NOW - MINUTE), record(NOW, unit_id="u9")]
+    take(plant, several, NOW, door=Door("test"))
+    assert told("forewatt_ingest_readings_total", **counted) == 1
+    assert told("forewatt_ingest_lag_seconds", door="test") == 60
+    assert told("forewatt_ingest_dlq_total", reason="unit-unknown") == unknown + 1
 
 
 def test_many_at_the_same_time_store_each_reading_once(plant):
