@@ -1,4 +1,4 @@
-"""What every worker looks after from time to time: predictions, silences, timers of alerts, notices, old readings."""
+"""What every worker looks after from time to time: predictions, silences, timers of alerts, notices, what is old."""
 
 from __future__ import annotations
 
@@ -29,10 +29,15 @@ def _old_readings(database: Engine, settings: Settings) -> None:
     retention.sweep(database, settings, datetime.now(UTC))
 
 
+def _old_notices(database: Engine, _: Settings) -> None:
+    outbox.tidy(database, datetime.now(UTC))
+
+
 DUTIES = {
     "predictions": Round(0.5, predicting.predict),
     "silences": Round(5.0, silences.listen),
     "alerts": Round(0.5, _alerts),
     "notices": Round(0.5, _notices),
     "old readings": Round(600.0, _old_readings),
+    "old notices": Round(600.0, _old_notices),
 }
