@@ -74,9 +74,8 @@ def silence(book: Book, unit_id: str, what: str, since: datetime, now: datetime)
 def heard(book: Book, unit_id: str, what: str, now: datetime) -> None:
     """Something is heard again; said once or as often as it is looked at."""
     row = _silence_of(book, unit_id, what)
-    if row is None or row.state in ENDED:
-        return
-    apply(book, row, Said("below", SILENCE_LEVEL), now)
+    if row is not None and row.state not in ENDED:
+        apply(book, row, Said("below", SILENCE_LEVEL), now)
     everything = _silence_of(book, INSTALLATION, what)
     if everything is not None and everything.state in LIVE and not _together(book, what):
         apply(book, everything, Said("below", SILENCE_LEVEL), now)

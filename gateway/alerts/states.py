@@ -39,6 +39,6 @@ def silence(session: Session, unit_id: str, since: datetime, now: datetime, what
 
 def heard(session: Session, unit_id: str, now: datetime, what: Heard = "readings") -> None:
     """Something is heard; it may be said again and again."""
-    silent = (AlertRow.about == "silence", AlertRow.unit_id == unit_id, AlertRow.fault == what)
+    silent = (AlertRow.about == "silence", AlertRow.unit_id.in_({unit_id, INSTALLATION}), AlertRow.fault == what)
     if session.scalar(select(exists().where(*silent, AlertRow.state.not_in(ENDED)))):
         desk.heard(RowBook(session, now), unit_id, what, now)

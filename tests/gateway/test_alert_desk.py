@@ -162,6 +162,17 @@ def test_when_everything_is_silent_at_once_one_alert_says_so_and_those_that_stay
     ]  # fmt: skip
 
 
+def test_the_installations_silence_ends_although_somebody_closed_those_of_its_units():
+    clock = Clock(book(units=2))
+    for unit in ("AHU-1", "AHU-2"):
+        desk.silence(clock.book, unit, "readings", START, clock.now)
+    clock.on(MINUTE)
+    for row in clock.book.silent("readings"):
+        desk.apply(clock.book, row, Close(), clock.now, SOMEBODY)
+    desk.heard(clock.book, "AHU-1", "readings", clock.now)
+    assert [row.state for row in clock.book.rows if row.unit_id == ""] == ["cleared"]
+
+
 def test_a_predictor_that_stops_is_one_alert_for_all():
     clock = Clock(book(units=50))
     desk.silence(clock.book, "", "predictions", START, clock.now)
