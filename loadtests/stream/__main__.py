@@ -36,7 +36,7 @@ from training.measured import record
 
 COMMAND = "python -m loadtests.stream"
 STREAM = (sys.executable, "-m", "gateway.stream")
-MESSAGES, MEMBERS, KILLED_EVERY_S = 1_000_000, 2, 40.0
+MESSAGES, MEMBERS, KILLED_EVERY_S = 1_000_000, 2, 25.0  # a dead member is missed for ten
 UNITS, POISONS = 50, 20
 NAMES = list(POINTS)
 SILENT_S = 90.0  # without one more reading, after which all that comes has come
