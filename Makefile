@@ -76,7 +76,6 @@ figures: .venv/dev ## measure what docs/measured.md says, again
 	python -m training fault --data $(FOREWATT_DATA)/laboratory --out $(FOREWATT_DATA)/training/fault
 	python -m training judge --artifact $(FOREWATT_DATA)/training/fault/artifact --data $(FOREWATT_DATA)/laboratory \
 		--lbnl $$FOREWATT_SHARED/data/hvac_lbnl_mzvav2 --card docs/cards/fault --measured docs/measured.json
-	python -m training.real_days --data $$FOREWATT_SHARED/data/hvac_lbnl_mzvav2 --measured docs/measured.json
 	python -m training.runtimes --artifact $(FOREWATT_DATA)/training/fault/artifact --data $(FOREWATT_DATA)/laboratory \
 		--measured docs/measured.json
 

@@ -35,6 +35,11 @@ class Outcome:
         return int((alerted["code"] != alerted["said"]).sum())
 
     @property
+    def misnamed_share(self) -> float:
+        """Of the alerted episodes."""
+        return self.misnamed / max(int(self.episodes["alerted"].sum()), 1)
+
+    @property
     def cost_a_month(self) -> float:
         return float(self.units["cost"].sum() / self.units["months"].sum())
 
@@ -50,8 +55,9 @@ def outcome(lives: Sequence[Life], said: Sequence[Verdicts], policy: Policy) -> 
     return Outcome(pd.concat([t for t in tables if len(t)] or tables[:1]), pd.DataFrame(rows).set_index("unit"))
 
 
-def set_alarm(lives: Sequence[Life], said: Sequence[Verdicts], allowed: float) -> Policy:
-    """The cheapest policy with at most ``allowed`` false alerts a unit and month; the most silent one if there is none.
+def set_alarm(lives: Sequence[Life], said: Sequence[Verdicts], allowed: float, misnamed: float = 1.0) -> Policy:
+    """The cheapest policy with at most ``allowed`` false alerts a unit and month, and no larger share ``misnamed``; the
+    one that comes nearest if there is none.
 
     A fault that is named wrongly costs another visit here. Set on validation units, never on those it is judged by.
     """
@@ -60,7 +66,7 @@ def set_alarm(lives: Sequence[Life], said: Sequence[Verdicts], allowed: float) -
         for on in ON:
             policy = Policy(float(on), float(on * OFF_SHARE), hold)
             found = outcome(lives, said, policy)
-            excess = max(found.false_a_month - allowed, 0.0)
+            excess = max(found.false_a_month - allowed, 0.0) + max(found.misnamed_share - misnamed, 0.0)
             cost = found.cost_a_month + VISIT * found.misnamed / found.units["months"].sum()
             tried.append((excess, cost, -found.episodes["lead_hours"].sum(), on, policy))
     return min(tried, key=lambda each: each[:4])[4]

@@ -40,7 +40,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert; ``end`` is none where it still stands. ``code`` is what was said most while it was confirmed."""
+    """One alert; ``end`` is none where it still stands. ``code`` is what was said when it was confirmed."""
 
     begin: pd.Timestamp
     end: pd.Timestamp | None
@@ -74,18 +74,11 @@ def alerts(said: Verdicts, policy: Policy) -> list[Alert]:
         if begun is None and above[place]:
             begun = place
         elif begun is not None and below[place]:
-            found.append(Alert(said.at[begun], said.at[place], _said_most(said, begun, policy.hold)))
+            found.append(Alert(said.at[begun], said.at[place], str(said.code[begun])))
             begun = None
     if begun is not None:
-        found.append(Alert(said.at[begun], None, _said_most(said, begun, policy.hold)))
+        found.append(Alert(said.at[begun], None, str(said.code[begun])))
     return found
-
-
-def _said_most(said: Verdicts, place: int, hold: pd.Timedelta) -> str:
-    """The type most often named in the hours that led to the alert, but none."""
-    codes = said.code[(said.at >= said.at[place] - hold) & (said.at <= said.at[place])]
-    names, counts = np.unique(codes[codes != NONE], return_counts=True)
-    return str(names[counts.argmax()]) if len(names) else NONE
 
 
 def events(life: Life, raised: Sequence[Alert]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from torch.optim.lr_scheduler import OneCycleLR
 
+from bentos.fault.evidence import parts
 from bentos.fault.points import NAMES
 from bentos.fault.schema import HORIZONS
 from bentos.fault.windows import CHANNELS, LONG, STEPS
@@ -47,7 +48,7 @@ class Recipe:
     weight_decay: float = 0.01
     every_hours: int = 6  # moments of training from which windows are drawn
     validations: int = 2048  # windows of the validation units, the same after each epoch
-    deaf: float = 0.1  # share of the windows of training in which a channel of readings is silent
+    deaf: float = 0.3  # share of the windows of training in which a point is silent
     wander: float = 0.1  # how far each window's days are moved, in units of a channel
     lost: bool = True  # learn from each unit with lost readings too
     severity_weight: float = 2.0
@@ -95,14 +96,14 @@ class Drawer:
         counts = np.bincount(sorts, minlength=len(types)).astype(float)
         share = np.where(np.arange(len(types)) == 0, 0.5, 0.5 / max((counts[1:] > 0).sum(), 1))
         self.chance = share[sorts] / counts[sorts] / (share[counts > 0]).sum()
+        self.hushed = torch.from_numpy(np.stack([hushed(point, recipe.channels) for point in NAMES]))
 
     def epoch(self) -> Iterator[tuple[Tensor, Tensor, Labels]]:
         """Batches of hours [N, C, H] and days [N, D, 36] with labels, ``draws`` windows in all, drawn anew."""
         rows = self.rng.choice(len(self.chance), self.recipe.draws, p=self.chance)
         for first in range(0, len(rows), self.recipe.batch):
             chosen = rows[first : first + self.recipe.batch]
-            hours, days = self.hours[chosen], self._wandering(self.days[chosen])
-            yield self._deafened(hours), self._deafened(days), self.labels[chosen]
+            yield *self._deafened(self.hours[chosen], self._wandering(self.days[chosen])), self.labels[chosen]
 
     def _wandering(self, days: Tensor) -> Tensor:
         """A unit's laws were fitted in one season: its residuals lie off, and drift, by a little in other ones."""
@@ -114,11 +115,22 @@ class Drawer:
         moved[:, LONG.index("long_known")] = 0
         return days + torch.from_numpy(moved.astype(np.float32))
 
-    def _deafened(self, series: Tensor) -> Tensor:
-        """Some windows lose a few channels, as they would with a point that was never sent."""
-        silent = self.rng.random((len(series), series.shape[1], 1)) < 0.1
-        silent &= self.rng.random((len(series), 1, 1)) < self.recipe.deaf
-        return series.masked_fill(torch.from_numpy(silent), 0.0)
+    def _deafened(self, hours: Tensor, days: Tensor) -> tuple[Tensor, Tensor]:
+        """Some windows lose all that one point tells, as they would if it had never been sent."""
+        silent = self.hushed[self.rng.integers(len(NAMES), size=len(hours))]
+        silent = silent & torch.from_numpy(self.rng.random((len(hours), 1)) < self.recipe.deaf)
+        recent = hours.shape[1]
+        return (
+            hours.masked_fill(silent[:, :recent, None], 0.0),
+            days.masked_fill(silent[:, recent:, None], 0.0),
+        )
+
+
+def hushed(point: str, channels: Sequence[str]) -> NDArray[np.bool_]:
+    """[C] which channels say nothing while a point is silent."""
+    places = {place for part in parts(channels) if point in part.points for place in part.channels}
+    own = {point, f"known_{point}"}
+    return np.array([place in places or name in own for place, name in enumerate(channels)])
 
 
 def clocks_of(unit: Watched, at: pd.DatetimeIndex, channels: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from bentos.artifact import Manifest
 from training.alarm_scores import by_type, figures
 from training.fault_plots import draw_plots
 from training.fault_verdict import Verdict
-from training.lbnl_gate import UNITS, passes
+from training.lbnl_gate import few_words, passes
 
 TARGETS = {  # id: what it is, the floor and the target of the project, and whether more is better
     "Q10": ("slow faults seen before the functional limit", 0.90, 0.95, True),
@@ -22,14 +22,28 @@ TARGETS = {  # id: what it is, the floor and the target of the project, and whet
     "Q12": ("false alerts a unit and month", 0.5, 0.2, False),
     "Q13": ("macro-F1 of the type of alerted episodes", 0.75, 0.88, True),
     "Q13b": ("share misdiagnosed", 0.2, 0.1, False),
-    "Q14": ("macro-F1 of the type by moment", 0.85, 0.85, True),
+    "Q14": ("macro-F1 of the type by moment", 0.0, 0.85, True),  # its floor is that it is shown
     "Q15": ("calibration error of the chance within 72 hours", 0.10, 0.05, False),
     "Q16": ("cost below the cheapest plain detector, share", 0.0, 0.10, True),
     "Q17": ("macro-F1 lost with 20 % of the samples and one sensor missing", 0.10, 0.05, False),
 }
+CHEAPER = 0.1  # than the cheapest plain detector, as a share
 SIMULATED = """**Everything here is simulated** but for the LBNL days at the end: units, weather, faults, sensors and
 their errors come from the fault laboratory (docs/laboratory.md). How often faults come, how fast they grow and when
 they count as a loss of function are the laboratory's choices. On a real building it will do worse."""
+FEW_DAYS = """\
+AUC of each day's hours from six in the morning on, fault or not. A day is judged by what learnt from the other days
+(`training/real_days.py`): small TimeMixers on an hour of minutes of all the unit's signals and of its physics, beside
+the released network, which only knows its simulator; how much each counts is decided on days that neither learnt from.
+References of healthy days never hold the day that is judged. Given is the mean over seeds, with the least and most.
+This recipe was chosen on MZVAV-2-2, LBNL's simulation, and confirmed on MZVAV-2-1, the experiment and the only real
+unit here.
+
+**What this says, and what not.** The released network by itself does not see the experiment's fault, a leaking heating
+valve that cooling hides on three days of one August: its AUC there is that of a guess or worse. What learns from the
+other days does, but three faulty days are very few: all lie in one week of 2007, the healthy ones in 2008 and 2009, and
+whoever learns from them, TimeMixer as well as the forest, may have learnt that year. It shows that such a network can
+learn a real unit from its minutes. It does not show that the released one finds faults in yours."""
 BLIND = """\
 - Abrupt faults have no precursor: none is seen before it happens. They stand apart, with how soon they are seen.
 - Two faults at once, units with return fans or heat recovery, hunting loops: none was in the laboratory.
@@ -59,9 +73,15 @@ def write_fault_card(folder: Path, manifest: Manifest, found: Verdict, command: 
 
 
 def released(found: Verdict) -> bool:
-    """Whether it may answer: cheaper than every plain detector, and as good as the reference on the real days."""
-    cheaper = found.network.outcome.cost_a_month < found.cheapest.outcome.cost_a_month
-    return cheaper and bool(found.real) and passes(found.real)
+    """Whether it may answer: no floor is missed, more than a tenth cheaper than every plain detector, and its kind of
+    network as good as the reference on the real days."""
+    figures = found.figures
+    floors = all(_reaches(figures[name], floor, more) for name, (_, floor, _, more) in TARGETS.items())
+    return floors and figures["Q16"] > CHEAPER and bool(found.real) and passes(found.real)
+
+
+def _reaches(value: float, line: float, more: bool) -> bool:
+    return value >= line if more else value <= line
 
 
 def _sections(manifest: Manifest, found: Verdict, command: str) -> list[str]:
@@ -103,10 +123,11 @@ def _sections(manifest: Manifest, found: Verdict, command: str) -> list[str]:
 
 def _release(found: Verdict) -> str:
     if released(found):
-        return "It passes its gate and is released."
+        return "It reaches every floor below and passes its gate, the LBNL days at the end: it is released."
     return (
-        "**It is not released**: its gate wants it cheaper than every plain detector and, on the LBNL days below, as "
-        "good as a random forest. `POST /diagnose` answers only where somebody publishes a version into the registry."
+        "**It is not released**: it has to reach every floor below, to cost a tenth less than every plain detector "
+        "and, on the LBNL days at the end, to be as good as a random forest. `POST /diagnose` answers only where "
+        "somebody publishes a version into the registry."
     )
 
 
@@ -117,7 +138,7 @@ def _against_targets(found: Verdict) -> str:
         value, bounds = said[name], ""
         if f"{name}_low" in said:
             bounds = f"{said[f'{name}_low']:.3g} to {said[f'{name}_high']:.3g}"
-        reached = [(value >= line) if more else (value <= line) for line in (floor, target)]
+        reached = [_reaches(value, line, more) for line in (floor, target)]
         word = "reached" if reached[1] else "floor only" if reached[0] else "**missed**"
         lines.append(f"| {name} | {what} | {value:.3g} | {bounds} | {floor} | {target} | {word} |")
     return "\n".join(lines)
@@ -145,21 +166,12 @@ def _canaries(found: Verdict) -> str:
 def _real(found: Verdict) -> str:
     if not found.real:
         return "Not measured: the LBNL tables were not given."
-    head = "| unit | days | faulty | AUC | with 20 % of the samples missing | a random forest on other days |"
-    lines = [head, "|---|---|---|---|---|---|"]
-    for unit in UNITS:
-        said = {name.split("@")[0]: value for name, value in found.real.items() if name.endswith(unit)}
-        row = " | ".join(f"{said[name]:.2f}" for name in ("auc", "auc_lost", "auc_reference"))
-        lines.append(f"| {unit} | {said['days']:.0f} | {said['faulty_days']:.0f} | {row} |")
-    few = (
-        "Of each day's hours, fault or not. The network was never fitted on these units; its reference is made of the "
-        "other healthy days. The days are very few and the faulty ones lie in other seasons than many healthy ones: "
-        "with three faulty days an AUC may as well be a tenth higher or lower, and whoever learns from the other days, "
-        "as the forest did, may learn the season. MZVAV-2-1 is the experiment, the only readings of a real unit here; "
-        "its faults are a leaking heating valve that cooling hides. MZVAV-2-2 is LBNL's simulation of it. What "
-        "TimeMixer learns from the other days itself, with and without physics: `python -m training.real_days`."
-    )
-    return "\n".join(lines) + "\n\n" + few
+    head = [
+        "| unit | days | faulty | TimeMixer, fitted on the other days | reference | forest on the same hours "
+        "| from the simulator alone | with 20 % of the samples missing |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *few_words(found.real)]) + "\n\n" + FEW_DAYS
 
 
 def _table(frame: pd.DataFrame) -> str:

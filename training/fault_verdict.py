@@ -53,7 +53,8 @@ class Verdict:
         cost = {"Q16": 1 - own["Q16"] / self.cheapest.outcome.cost_a_month, "Q16b": own["Q16"]}
         units = {f"Q10_units@{split}": float(count) for split, count in self.units.items()}
         episodes = {"Q10_episodes": float(self.network.outcome.episodes["slow"].sum())}
-        real = {name: value for name, value in self.real.items() if name.startswith(("auc@", "auc_lost@"))}
+        told = ("auc@", "auc_lost@", "auc_recipe", "auc_forest@")
+        real = {name: value for name, value in self.real.items() if name.startswith(told)}
         return {**named, **cost, **self.moments.figures, "Q17": self.hardship["Q17"], **units, **episodes, **real}
 
     @property

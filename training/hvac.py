@@ -34,6 +34,7 @@ class Day:
     fault: str  # code of ours, or ``none``
     intensity: str  # as the inventory has it
     readings: pd.DataFrame
+    others: pd.DataFrame  # what the unit has beside our points, as it was recorded
 
 
 # ASHRAE RP-1312's units, as LBNL publishes them. Their stamps are local (Ankeny, Iowa) and say no zone.
@@ -53,6 +54,12 @@ LBNL_COLUMNS = {
     "duct_static_pressure_setpoint": Column("AHU: Supply Air Duct Static Pressure Set Point", "[in_i'H2O]"),
     "occupied": Column("Occupancy Mode Indicator", "1"),
 }
+LBNL_OTHERS = [
+    "AHU: Return Air Fan Status",
+    "AHU: Return Air Fan Speed Control Signal",
+    "AHU: Exhaust Air Damper Control Signal",
+    "AHU: Return Air Damper Control Signal",
+]
 LBNL_ZONE = "America/Chicago"
 LBNL_FAULTS = {
     "none": HEALTHY,
@@ -96,7 +103,15 @@ def open_lbnl(folder: Path, name: str) -> list[Day]:
     said = pd.read_csv(labels, parse_dates=["date"], keep_default_na=False).set_index("date")
     dates = pd.DatetimeIndex(readings.index).tz_convert(LBNL_ZONE).tz_localize(None).normalize()
     faults, intensities = said["fault_type"].map(LBNL_FAULTS), said["intensity"]
-    return [Day(date, str(faults[date]), str(intensities[date]), readings[dates == date]) for date in dates.unique()]
+    others = pd.read_csv(table).rename(columns=str.strip)[LBNL_OTHERS].set_axis(_lbnl_stamps(table)).sort_index()
+    return [
+        Day(date, str(faults[date]), str(intensities[date]), readings[dates == date], others[dates == date])
+        for date in dates.unique()
+    ]
+
+
+def _lbnl_stamps(table: Path) -> pd.DatetimeIndex:
+    return _utc(pd.read_csv(table, usecols=["Datetime"])["Datetime"], table.name, LBNL_ZONE)
 
 
 def open_table(path: Path, moment: str, columns: Mapping[str, Column], timezone: str) -> pd.DataFrame:

@@ -1,112 +1,192 @@
-"""TimeMixer on the minutes of LBNL's labelled days, fault or not: each day is judged by what learnt from all others.
+"""A recipe of its own for LBNL's labelled days: TimeMixer on their minutes, each day judged by what learnt from others.
 
-``python -m training.real_days --data DIR`` says how well, with and without the channels of physics.
+Days are so few that each network learns from a part of them. What the networks say of days that they did not see tells
+how much they are worth beside the network that only knows its simulator.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from bentos.fault.points import NAMES, POINTS
-from bentos.fault.windows import QUARTERLY, Prepared
-from training.hvac import HEALTHY, Day, open_lbnl
-from training.lbnl_gate import UNITS, auc, judged_alone
-from training.measured import record
+from bentos.fault.reference import Reference
+from bentos.fault.windows import HOUR, QUARTERLY, Prepared, prepare, reference_of
+from training.early_warning import NONE
+from training.hvac import HEALTHY, Day
+from training.judgement import Served
 from training.progress import steps
 from training.timemixer import Pooled, Shape
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Minutes = NDArray[np.float32]
 
 SHAPE = Shape(length=64, width=12, inner=16, blocks=1, moving_average=15, dropout=0.2)  # an hour of minutes
-STRIDE, EPOCHS, BATCH, RATE = 30, 6, 64, 0.006
+FIRST_HOUR = 6  # of a day from which it is judged each hour, the readings of that day behind it
+QUARTER_HOUR = 15  # minutes
+MEMBERS, SHARE = 8, 0.65  # networks, and of the other days those that each learns from
+EPOCHS, BATCH, RATE, DECAY = 10, 64, 0.004, 0.05
+MOST = 3.0  # deviations from the mean beyond which a signal tells no more
+WEIGHTS = np.linspace(0, 1, 5)  # of the networks beside the one that only knows its simulator
 PHYSICS = [place for place, name in enumerate(QUARTERLY) if name.startswith("residual_")]
-MINUTES = 15  # of a quarter-hour
 
 
 @dataclass(frozen=True)
-class Hours:
-    """One day: windows [N, C, 64] of points by the minute, and of physics with them; whether it is a faulty day."""
+class Known:
+    """One day against the healthy ones of some others: physics by the minute [M, P], and by the hour from
+    ``FIRST_HOUR`` on the log-odds [H] of a fault by the network that only knows its simulator."""
 
-    points: Tensor
-    physics: Tensor
-    faulty: bool
-
-
-def hours_of(day: Day, judged: Prepared) -> Hours:
-    """``judged`` has the day's residuals; where a sample is missing the last known stands."""
-    minutes = day.readings.reindex(columns=[name for name in NAMES if name in day.readings])
-    scale = pd.DataFrame({name: [POINTS[str(name)].centre, POINTS[str(name)].spread] for name in minutes})
-    values = ((minutes.ffill() - scale.iloc[0]) / scale.iloc[1]).fillna(0.0).to_numpy(np.float32)
-    physics = np.repeat(judged.quarters[:, PHYSICS], MINUTES, axis=0)[: len(values)]
-    points, both = (_windows(columns) for columns in (values, np.hstack([values, physics])))
-    return Hours(points, both, day.fault != HEALTHY)
+    physics: Minutes
+    simulated: Floats
 
 
-def left_out(days: Sequence[Hours], physics: bool) -> list[NDArray[np.float64]]:
-    """[N] for each day: how sure of a fault a network is that learnt from all others."""
-    said = []
-    for place, day in enumerate(steps(days, "leaving out", "day")):
-        network = _fit([other for k, other in enumerate(days) if k != place], physics)
-        with torch.inference_mode():
-            odds = network(day.physics if physics else day.points).squeeze(1)
-        said.append(torch.sigmoid(odds).double().numpy())
-    return said
+class Days:
+    """Labelled days of one unit; what is known of a day depends on which others may be looked at."""
+
+    def __init__(self, days: Sequence[Day], served: Served) -> None:
+        self.days, self._served = days, served
+        self.faulty = np.array([day.fault != HEALTHY for day in days])
+        self.signals = [_signals(day) for day in days]
+        self._known: dict[tuple[int, frozenset[int]], Known] = {}
+        self._references: dict[frozenset[int], Reference | None] = {}
+
+    def known(self, day: int, without: int) -> Known:
+        """``day`` against all healthy days but itself and one other."""
+        left = self._left(day, without)
+        if (day, left) not in self._known:
+            prepared = prepare(self.days[day].readings, self._reference(left))
+            physics = _physics(prepared, len(self.signals[day]))
+            self._known[day, left] = Known(physics, _simulated(self._served, prepared))
+        return self._known[day, left]
+
+    def simulated(self, readings: Sequence[pd.DataFrame] | None = None) -> list[Floats]:
+        """By day: the log-odds each hour of the network that only knows its simulator; of other readings of the same
+        days, where there are some."""
+        seen = readings or [day.readings for day in self.days]
+        prepared = [prepare(each, self._reference(self._left(day))) for day, each in enumerate(seen)]
+        return [_simulated(self._served, each) for each in prepared]
+
+    def hours(self) -> list[Floats]:
+        """[H, S, 64] of each day: all signals as they were recorded, within the hours that are asked about."""
+        return [np.asarray(_cut(signals.astype(np.float32)), float) for signals in self.signals]
+
+    def left_out(self, seed: int) -> list[Floats]:
+        """By day: how sure of a fault what learnt from all others is, each hour."""
+        return [self._judged(day, seed) for day in steps(range(len(self.days)), "leaving out", "day")]
+
+    def _judged(self, asked: int, seed: int) -> Floats:
+        rng = np.random.default_rng([seed, asked])
+        others = [day for day in range(len(self.days)) if day != asked]
+        windows = dict(zip([*others, asked], self._windows(others, asked), strict=True))
+        said: dict[int, list[Floats]] = {day: [] for day in windows}
+        for member in range(MEMBERS):
+            chosen = self._some(others, rng)
+            network = _fit([windows[day] for day in chosen], self.faulty[chosen], 1000 * seed + member)
+            for day in windows.keys() - set(chosen):
+                said[day].append(_asked(network, windows[day]))
+        unseen = [day for day in others if said[day]]
+        learnt = {day: np.mean(said[day], axis=0) for day in [*unseen, asked]}
+        simulated = {day: self.known(day, asked).simulated for day in learnt}
+        weight = _worth(self.faulty[unseen], [(learnt[day], simulated[day]) for day in unseen])
+        return _mixed(learnt[asked], simulated[asked], weight)
+
+    def _left(self, *days: int) -> frozenset[int]:
+        """Those of ``days`` that a reference could have been made of."""
+        return frozenset(day for day in days if not self.faulty[day])
+
+    def _reference(self, left: frozenset[int]) -> Reference | None:
+        """Of the healthy days but these; none where they are too few."""
+        if left not in self._references:
+            healthy = [self.days[day].readings for day in np.flatnonzero(~self.faulty).tolist() if day not in left]
+            try:
+                self._references[left] = reference_of(pd.concat(healthy).sort_index())
+            except ValueError:
+                self._references[left] = None
+        return self._references[left]
+
+    def _some(self, days: Sequence[int], rng: np.random.Generator) -> list[int]:
+        """A part of the faulty days and of the healthy ones."""
+        kinds = [[day for day in days if self.faulty[day] == kind] for kind in (True, False)]
+        return [int(day) for kind in kinds for day in rng.permutation(kind)[: max(round(SHARE * len(kind)), 1)]]
+
+    def _windows(self, others: Sequence[int], asked: int) -> list[Tensor]:
+        """[H, C, 64] of each day, the one that is asked about last; signals are scaled by the others."""
+        every = np.concatenate([self.signals[day] for day in others])
+        mean, deviation = every.mean(axis=0), every.std(axis=0) + 1e-6
+        cut = []
+        for day in [*others, asked]:
+            scaled = ((self.signals[day] - mean) / deviation).clip(-MOST, MOST)
+            cut.append(_cut(np.hstack([scaled, self.known(day, asked).physics]).astype(np.float32)))
+        return cut
 
 
-def main() -> int:
-    """Print the AUCs, and record them."""
-    parser = argparse.ArgumentParser(prog="python -m training.real_days", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of LBNL's MZVAV tables")
-    parser.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    found: dict[str, float] = {}
-    for unit in UNITS:
-        days = open_lbnl(asked.data, unit)
-        hours = [hours_of(day, known) for day, known in zip(days, judged_alone(days), strict=True)]
-        faulty = np.array([day.faulty for day in hours])
-        for name, physics in (("auc_hour", True), ("auc_points", False)):
-            found[f"{name}@{unit}"] = auc(faulty, left_out(hours, physics))
-            print(f"{name}@{unit}: {found[f'{name}@{unit}']:.3f}, {len(days)} days, {faulty.sum()} faulty", flush=True)
-    if asked.measured:
-        record(asked.measured, found, "python -m training.real_days --data $FOREWATT_SHARED/data/hvac_lbnl_mzvav2")
-    return 0
+def _signals(day: Day) -> Floats:
+    """[M, S] all that was recorded, the last known where a sample is missing."""
+    every = pd.concat([day.readings, day.others], axis=1)
+    return np.asarray(np.nan_to_num(every.ffill().bfill().to_numpy(float)), float)
 
 
-def _windows(values: Floats) -> Tensor:
-    cut = np.lib.stride_tricks.sliding_window_view(values, SHAPE.length, axis=0)[::STRIDE]
-    return torch.from_numpy(np.ascontiguousarray(cut))
+def _physics(prepared: Prepared, minutes: int) -> Minutes:
+    """Each law's residual, and its mean since midnight."""
+    now = prepared.quarters[:, PHYSICS]
+    so_far = now.cumsum(axis=0) / np.arange(1, len(now) + 1)[:, None]
+    return np.repeat(np.hstack([now, so_far]), QUARTER_HOUR, axis=0)[:minutes]
 
 
-def _fit(days: Sequence[Hours], physics: bool) -> nn.Sequential:
+def _simulated(served: Served, prepared: Prepared) -> Floats:
+    at = pd.date_range(prepared.start + FIRST_HOUR * HOUR, prepared.start + 24 * HOUR, freq="h")
+    windows = np.stack([prepared.window(moment) for moment in at])[..., served.places]
+    healthy = served.model.predict(windows)[1][:, served.types.index(NONE)]
+    return np.asarray(-logit(np.clip(healthy, 1e-6, 1 - 1e-6)), float)
+
+
+def _cut(minutes: Minutes) -> Tensor:
+    """[H, C, 64] that end at each hour from ``FIRST_HOUR`` on."""
+    every = np.lib.stride_tricks.sliding_window_view(minutes, SHAPE.length, axis=0)
+    return torch.from_numpy(np.ascontiguousarray(every[FIRST_HOUR * 60 - SHAPE.length :: 60]))
+
+
+def _fit(days: Sequence[Tensor], faulty: NDArray[np.bool_], seed: int) -> nn.Sequential:
     """Faulty and healthy days weigh the same."""
-    torch.manual_seed(0)
-    windows = torch.cat([day.physics if physics else day.points for day in days])
-    truth = torch.cat([torch.full((len(day.points),), float(day.faulty)) for day in days])
+    torch.manual_seed(seed)
+    windows = torch.cat([*days])
+    truth = torch.cat([torch.full((len(day),), float(flag)) for day, flag in zip(days, faulty, strict=True)])
     weight = torch.where(truth > 0, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
     pooled = Pooled(windows.shape[1], SHAPE)
-    network = nn.Sequential(pooled, nn.Dropout(0.2), nn.Linear(3 * SHAPE.width * (SHAPE.coarser + 1), 1))
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.05)
+    network = nn.Sequential(pooled, nn.Dropout(SHAPE.dropout), nn.Linear(3 * SHAPE.width * (SHAPE.coarser + 1), 1))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     for _ in range(EPOCHS):
         for rows in torch.split(torch.randperm(len(windows)), BATCH):
             optimizer.zero_grad()
-            odds = network(windows[rows]).squeeze(1)
-            loss = binary_cross_entropy_with_logits(odds, truth[rows], weight[rows])
+            loss = binary_cross_entropy_with_logits(network(windows[rows]).squeeze(1), truth[rows], weight[rows])
             torch.autograd.backward(loss)
             optimizer.step()
     return network.eval()
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _asked(network: nn.Sequential, windows: Tensor) -> Floats:
+    with torch.inference_mode():
+        return np.asarray(network(windows).squeeze(1).double().numpy())
+
+
+def _worth(faulty: NDArray[np.bool_], said: Sequence[tuple[Floats, Floats]]) -> float:
+    """Of the networks' word beside the simulator's, on days that they did not learn from."""
+    return float(max(WEIGHTS, key=lambda weight: auc(faulty, [_mixed(*each, weight) for each in said])))
+
+
+def _mixed(learnt: Floats, simulated: Floats, weight: float) -> Floats:
+    return weight * learnt + (1 - weight) * simulated
+
+
+def auc(faulty: NDArray[np.bool_], said: Sequence[Floats]) -> float:
+    """Of all hours of all days, whose scores are ``said`` by day."""
+    truth = np.concatenate([np.full(len(score), flag) for flag, score in zip(faulty, said, strict=True)])
+    return float(roc_auc_score(truth, np.concatenate(said)))

@@ -62,6 +62,8 @@ def parts(channels: Sequence[str]) -> list[Part]:
         names = {f"residual_{law}", f"long_{law}"} | {name for name in channels if name.startswith(f"long_{law}_")}
         if law == "mixing":
             names.add("long_outdoor_share")
+        if law == "flow_level":
+            names.add("long_flow_least")
         places = [place for place, name in enumerate(channels) if name in names]
         found.append(Part(law, LAW_POINTS[law], places, f"What was measured against the law '{law}'."))
     readings = {*NAMES, *(f"known_{name}" for name in NAMES)}

@@ -18,11 +18,13 @@ DIGITS = 8  # significant ones of a coefficient
 DAILY = [
     "mixing_low_damper",
     "mixing_high_damper",
+    "mixing_still",
     "outdoor_share",
     "coil_idle",
     "coil_cooling",
     "coil_heating",
     "supply_deviation",
+    "supply_deviation_open",
     "static_deviation",
     "return_zone",
     "water_rise",

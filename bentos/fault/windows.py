@@ -29,10 +29,12 @@ SPAN = STEPS * STEP
 WARM = 8  # quarter-hours before a residual or a day can be judged: what is remembered reaches that far back
 HELD = 2  # quarter-hours that a reading may stand in for those missing after it
 SETTLED = 3  # quarter-hours of running after which temperatures have settled
+TURNING = 5.0  # % of speed from which a fan is surely told to turn
 FLAT = 8  # quarter-hours in which a sound temperature sensor moves
 HEALTHY_DAYS = 14
 LEAST_OF_DAY = 4  # quarter-hours from which a median is taken
 LEAST_SHARE = 0.25  # of a day, in which the least air is needed
+ALL = 90.0  # % of valve travel that is as good as all
 APART = 5.0  # K between outdoor and return air from which their mixture tells its share (APAR: 5.6 K)
 RESIDUAL_SPREAD = 4.0  # deviations that become one on a channel
 
@@ -103,10 +105,15 @@ def held(raw: pd.DataFrame) -> dict[str, Floats]:
 
 
 def settled(quarters: Quarters) -> Truth:
-    """True where the fan is proven on and has been since ``SETTLED`` quarter-hours."""
-    running = quarters["supply_fan_status"] > 0.95
+    """True where the fan is proven on and has been since ``SETTLED`` quarter-hours.
+
+    Where its status is not known, a fan that is told to turn is believed to.
+    """
+    status = quarters["supply_fan_status"]
+    turning = np.where(np.isnan(status), quarters["supply_fan_speed"] > TURNING, status > 0.95)
+    running = turning.copy()
     for before in range(1, SETTLED):
-        running[before:] &= quarters["supply_fan_status"][:-before] > 0.95
+        running[before:] &= turning[:-before]
         running[:before] = False
     return running
 
@@ -145,7 +152,9 @@ def judged(readings: pd.DataFrame, reference: Reference | None) -> Judged:
 def conditions(seen: Judged) -> dict[str, Floats]:
     """By name of ``DAILY``: each residual in the quarter-hours that tell something of its part.
 
-    ``outdoor_share`` is positive where more outdoor air is mixed in than the damper should let in, in any weather.
+    ``outdoor_share`` is positive where more outdoor air is mixed in than the damper should let in, in any weather;
+    ``mixing_still`` is about nothing but sensors, since mixing alike with alike shows no damper.
+    ``supply_deviation_open`` is what a coil cannot do any more that is asked for all it can.
     """
     r, moved = seen.quarters, seen.moved
     drive = r["outdoor_air_temperature"] - r["return_air_temperature"]
@@ -153,10 +162,12 @@ def conditions(seen: Judged) -> dict[str, Floats]:
     split = {
         "mixing_low_damper": np.where(r["outdoor_damper_position"] < 40, moved["mixing"], np.nan),
         "mixing_high_damper": np.where(r["outdoor_damper_position"] >= 40, moved["mixing"], np.nan),
+        "mixing_still": np.where(np.abs(drive) < APART, moved["mixing"], np.nan),
         "outdoor_share": np.where(np.abs(drive) >= APART, moved["mixing"] * np.sign(drive), np.nan),
         "coil_idle": np.where(idle, moved["coil"], np.nan),
         "coil_cooling": np.where(r["cooling_valve_position"] > 5, moved["coil"], np.nan),
         "coil_heating": np.where(r["heating_valve_position"] > 5, moved["coil"], np.nan),
+        "supply_deviation_open": np.where(r["cooling_valve_position"] > ALL, moved["supply_deviation"], np.nan),
         "flow_least": _least_of_day(seen),
     }
     return {name: split[name] if name in split else moved[name] for name in DAILY}

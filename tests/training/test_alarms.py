@@ -81,6 +81,23 @@ def test_the_alarm_is_set_where_it_is_cheapest_within_the_allowed_false_alerts()
     assert figures(found)["Q10"] == 1
 
 
+def test_an_alarm_that_names_too_many_wrongly_waits_until_it_is_clear() -> None:
+    early = said((44, 62))
+    early.score[early.score > 0.5] = np.where(early.at[early.score > 0.5] < BEGIN + 50 * DAY, 0.75, 0.95)
+    early.code[early.at < BEGIN + 50 * DAY] = "F-FAN-BELT"
+    hasty = outcome([LIFE], [early], set_alarm([LIFE], [early], allowed=0.1))
+    sure = outcome([LIFE], [early], set_alarm([LIFE], [early], allowed=0.1, misnamed=0.0))
+    assert sure.misnamed_share == 0
+    assert figures(sure)["Q10"] == 1
+    assert figures(sure)["Q11"] <= figures(hasty)["Q11"]
+
+
+def test_an_alert_has_the_name_that_was_said_when_it_was_confirmed() -> None:
+    verdicts = said((10, 20))
+    verdicts.code[verdicts.at < BEGIN + 10.9 * DAY] = "F-FAN-BELT"
+    assert [alert.code for alert in alerts(verdicts, POLICY)] == ["F-FILTER"]
+
+
 def test_intervals_draw_whole_units_and_hold_the_figure() -> None:
     lives = [Life(f"unit {k}", LIFE.begin, LIFE.end, LIFE.episodes) for k in range(6)]
     verdicts = [said((44 + k, 62)) if k < 4 else said((0, 0)) for k in range(6)]

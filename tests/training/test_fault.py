@@ -18,7 +18,7 @@ from training.alarms import Policy
 from training.calibration import Calibration, calibrate, levels
 from training.datasets import DataError
 from training.early_warning import HOUR, Labels
-from training.fault import Drawer, Recipe, ask, fit, fit_member
+from training.fault import Drawer, Recipe, ask, fit, fit_member, hushed
 from training.fault_card import released, write_fault_card
 from training.fault_pipeline import Warner
 from training.fault_verdict import Verdict, verdict
@@ -199,3 +199,11 @@ def test_what_was_fitted_becomes_an_artifact_that_answers_as_it_was_fitted(
     answer = model.answer(Question.model_validate(opened.manifest.golden.question, strict=False))
     assert (answer.has_reference, answer.simulated_training) == (True, True)
     assert answer.fault == "F-FILTER"
+
+
+def test_a_silent_point_takes_all_that_it_tells_and_nothing_else() -> None:
+    silent = dict(zip(TINY.channels, hushed("filter_pressure_drop", TINY.channels).tolist(), strict=True))
+    assert {name for name, gone in silent.items() if gone} >= {"residual_filter_flow", "long_filter_speed"}
+    assert not silent["residual_power_flow"]
+    assert not silent["settled"]
+    assert dict(zip(TINY.channels, hushed("supply_air_flow", TINY.channels), strict=True))["long_flow_least"]

@@ -70,6 +70,8 @@ def test_lbnls_days_stay_apart_and_are_labelled_by_the_inventory(name, days, fau
     assert len(opened) == days
     assert sum(day.fault != "none" for day in opened) == faulty
     assert {len(day.readings) for day in opened} == {1440}
+    assert {day.others.shape for day in opened} == {(1440, 4)}
+    assert all(day.others.index.equals(day.readings.index) for day in opened)
     third = next(day for day in opened if str(day.date.date()) == "2007-08-30")
     assert (third.fault, third.intensity) == ("F-HCV-LEAK", "2.0 GPM")  # the table's own column denies it
 

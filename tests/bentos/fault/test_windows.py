@@ -14,7 +14,21 @@ from air_handler import changed, healthy
 
 from bentos.fault.points import NAMES
 from bentos.fault.reference import DAILY, HISTORY_DAYS, Reference
-from bentos.fault.windows import CHANNELS, SPAN, STEP, STEPS, channels, daily, prepare, reference_of, updated, windows
+from bentos.fault.windows import (
+    CHANNELS,
+    SPAN,
+    STEP,
+    STEPS,
+    channels,
+    daily,
+    held,
+    prepare,
+    quarter_hours,
+    reference_of,
+    settled,
+    updated,
+    windows,
+)
 
 START = pd.Timestamp("2026-03-02", tz="UTC")
 MONTHS = healthy(70, "2026-03-02")
@@ -138,3 +152,11 @@ def test_a_weekend_is_no_news():
     window = PREPARED.window(monday)
     assert (channel(window, "long_known")[-16:] == 0).all()
     assert len(set(channel(window, "long_mixing_high_damper")[-24:])) == 1
+
+
+def test_a_fan_whose_status_is_lost_turns_if_it_is_told_to():
+    sound = healthy(1)
+    quarters = held(quarter_hours(sound))
+    lost = held(quarter_hours(sound.drop(columns="supply_fan_status")))
+    assert settled(quarters).any()
+    np.testing.assert_array_equal(settled(lost), settled(quarters))
