@@ -34,16 +34,16 @@ they count as a loss of function are the laboratory's choices. On a real buildin
 FEW_DAYS = """\
 AUC of each day's hours from six in the morning on, fault or not. A day is judged by what learnt from the other days
 (`training/real_days.py`): small TimeMixers on an hour of minutes of all the unit's signals and of its physics, beside
-the released network, which only knows its simulator; how much each counts is decided on days that neither learnt from.
+the network above, which only knows its simulator; how much each counts is decided on days that neither learnt from.
 References of healthy days never hold the day that is judged. Given is the mean over seeds, with the least and most.
-This recipe was chosen on MZVAV-2-2, LBNL's simulation, and confirmed on MZVAV-2-1, the experiment and the only real
+This recipe was chosen on MZVAV-2-2, LBNL's simulation, and then tried on MZVAV-2-1, the experiment and the only real
 unit here.
 
-**What this says, and what not.** The released network by itself does not see the experiment's fault, a leaking heating
+**What this says, and what not.** The network above by itself does not see the experiment's fault, a leaking heating
 valve that cooling hides on three days of one August: its AUC there is that of a guess or worse. What learns from the
 other days does, but three faulty days are very few: all lie in one week of 2007, the healthy ones in 2008 and 2009, and
-whoever learns from them, TimeMixer as well as the forest, may have learnt that year. It shows that such a network can
-learn a real unit from its minutes. It does not show that the released one finds faults in yours."""
+whoever learns from them, TimeMixer as well as the forest, may have learnt that year. Neither shows that the
+one above would find faults in yours."""
 BLIND = """\
 - Abrupt faults have no precursor: none is seen before it happens. They stand apart, with how soon they are seen.
 - Two faults at once, units with return fans or heat recovery, hunting loops: none was in the laboratory.
