@@ -128,15 +128,18 @@ def said(finding: Finding, fault: str | None, threshold: Threshold) -> Said:
 def _zone(finding: Finding, fault: str | None, threshold: Threshold) -> Zone:
     if finding.idle:
         return "off"
-    zone = _of_unit(finding, threshold)
-    if fault == finding.fault or zone == "below":
+    named = fault == finding.fault
+    zone = _of_unit(finding, threshold, certain=named and finding.certain)
+    if named or zone == "below":
         return zone
-    return "between" if finding.fault is None or fault in finding.suspects else "below"
+    # What rules see for certain says nothing of what the model sees besides.
+    still = finding.fault is None or finding.certain or fault in finding.suspects
+    return "between" if still else "below"
 
 
-def _of_unit(finding: Finding, threshold: Threshold) -> Zone:
+def _of_unit(finding: Finding, threshold: Threshold, *, certain: bool) -> Zone:
     level, least = max(1, finding.level), threshold.least_level
-    if finding.certain or threshold.on is None or threshold.off is None:
+    if certain or threshold.on is None or threshold.off is None:
         if finding.level >= least:
             return "above"
         return "below" if finding.level < max(1, least - 1) else "between"

@@ -62,6 +62,14 @@ def test_an_hour_after_it_cleared_it_is_a_new_alert_and_the_old_one_stays(clock)
     assert len({notice.id for notice in clock.book.notices}) == 3
 
 
+def test_what_rules_see_for_certain_for_some_hours_does_not_end_what_the_model_sees_besides(clock):
+    every_quarter(clock, 2 * HOUR, finding())
+    every_quarter(clock, 3 * HOUR, finding(fault="F-COMMS", level=3, certain=True))
+    assert row_of(clock).state == State.ACTIVE
+    every_quarter(clock, HOUR, healthy())
+    assert row_of(clock).state == State.CLEARED
+
+
 def test_when_the_model_changes_its_mind_nobody_is_told_again_while_it_still_suspects_the_first(clock):
     every_quarter(clock, HOUR, finding(fault="F-FILTER"))
     every_quarter(clock, 2 * HOUR, finding(fault="F-FAN-BELT", suspects=frozenset({"F-FILTER"})))
