@@ -47,6 +47,7 @@ from gateway.channels import routes as channels
 from gateway.channels import told
 from gateway.counters import Counters
 from gateway.equipment import routes as equipment
+from gateway.faults import past
 from gateway.faults import routes as faults
 from gateway.logs import ACCESS, AccessLog, is_request_id
 from gateway.quotas import Quotas
@@ -80,6 +81,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
     )
     app.state.settings, app.state.rights, app.state.counters = settings, rights, counters
     app.state.workbooks = workbooks.Desk(settings.imports_at_once)
+    setattr(app.state, budget_routes.STATE, past.findings)
     app.state.kinds, app.state.watching = kinds, asyncio.Semaphore(work.MOST_WATCHED)
     for room in (
         submissions,

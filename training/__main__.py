@@ -1,5 +1,6 @@
 """``load`` and ``fault`` fit a model, ``judge`` says what one for faults is worth; ``score`` asks one about another
-series, ``compare`` says whether two are the same; ``simulate`` runs the fault laboratory, ``story`` one unit of it."""
+series, ``compare`` says whether two are the same, ``publish`` lets one answer; ``simulate`` runs the fault laboratory,
+``story`` one unit of it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from bentos.artifact import ArtifactError, open_artifact
 from bentos.load.calendar import Region, RegionError
 from bentos.load.known import Known
 from bentos.load.model import NAME, LoadModel, schema_fingerprint
-from bentos.registry import models_folder
+from bentos.registry import models_folder, publish, set_current
 from training.backtest import ask_at, profile_alone
 from training.callers import fit_for_caller
 from training.card import Report, write_card
@@ -99,6 +100,13 @@ def score(asked: argparse.Namespace) -> None:
     _report(asked, Report(title, _command(asked.typed), known, table, profile_alone(known, origins)))
 
 
+def publish_artifact(asked: argparse.Namespace) -> None:
+    """An artifact of any model into the registry, and from now on it answers; whether it should is not asked here."""
+    place = publish(models_folder(), asked.artifact)
+    set_current(models_folder(), place.parent.name, place.name)
+    print("current:", place)
+
+
 def compare(asked: argparse.Namespace) -> None:
     """Whether two artifacts are the same model: files, weights and scores; the day they were made may differ."""
     one, other = (open_artifact(folder).manifest for folder in asked.artifacts)
@@ -165,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     series.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     series.add_argument("--subject", default="", help="what the figures are of, where it is not vic_elec")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="load|fault|judge|score|compare|simulate|story")
+    commands = parser.add_subparsers(required=True, metavar="load|fault|judge|score|compare|publish|simulate|story")
     load = commands.add_parser("load", parents=[series], help="fit a load model")
     load.add_argument(
         "recipe", nargs="?", help="a file of training/recipes, without .toml; own, or caller for a snapshot"
@@ -177,6 +185,21 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--name", help="of the caller's model: load- and 32 hexadecimal digits")
     load.add_argument("--attached", action="store_true", help="end as soon as standard input closes")
     load.set_defaults(run=train_load)
+    scored = commands.add_parser("score", parents=[series], help="score an artifact on another series")
+    scored.add_argument("--artifact", type=Path, default=Path("bentos/load/released"))
+    scored.add_argument("--origins", type=int, default=13)
+    scored.set_defaults(run=score)
+    compared = commands.add_parser("compare", help="say whether two artifacts are the same model")
+    compared.add_argument("artifacts", type=Path, nargs=2)
+    compared.set_defaults(run=compare)
+    published = commands.add_parser("publish", help="let an artifact answer, whatever its gate says")
+    published.add_argument("artifact", type=Path, help="its folder")
+    published.set_defaults(run=publish_artifact)
+    _add_commands_of_faults(commands)
+    return parser
+
+
+def _add_commands_of_faults(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     fault = commands.add_parser("fault", help="fit the early warning of faults")
     fault.add_argument("recipe", nargs="?", default="fault", help="a file of training/recipes, without .toml")
     fault.add_argument("--data", type=Path, default=Path(".forewatt/laboratory"), help="folder of a simulated campaign")
@@ -191,13 +214,6 @@ def _parser() -> argparse.ArgumentParser:
     judged.add_argument("--card", type=Path, default=Path(".forewatt/training/fault/card"))
     judged.add_argument("--measured", type=Path, help="record the figures in this docs/measured.json")
     judged.set_defaults(run=judge_fault)
-    scored = commands.add_parser("score", parents=[series], help="score an artifact on another series")
-    scored.add_argument("--artifact", type=Path, default=Path("bentos/load/released"))
-    scored.add_argument("--origins", type=int, default=13)
-    scored.set_defaults(run=score)
-    compared = commands.add_parser("compare", help="say whether two artifacts are the same model")
-    compared.add_argument("artifacts", type=Path, nargs=2)
-    compared.set_defaults(run=compare)
     laboratory = commands.add_parser("simulate", help="air-handling units and their faults, from EnergyPlus")
     laboratory.add_argument("recipe", nargs="?", default="laboratory", help="a file of training/recipes, without .toml")
     laboratory.add_argument("--out", type=Path, default=Path(".forewatt/laboratory"), help="folder; goes on in it")
@@ -209,7 +225,6 @@ def _parser() -> argparse.ArgumentParser:
     story.add_argument("--seed", type=int, default=7, help="of building, weather and sensors")
     story.add_argument("--out", type=Path, required=True, help="file for the readings")
     story.set_defaults(run=tell_story)
-    return parser
 
 
 if __name__ == "__main__":

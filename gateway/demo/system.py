@@ -29,15 +29,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, more: dict[str, str]) -> Iterator[httpx.Client]:
-    """Both servers on data in ``folder``, with these settings; the client is logged in as their admin.
+def running(folder: Path, model: Path) -> Iterator[httpx.Client]:
+    """Both servers on data in ``folder``, with a fault model that answers; the client is logged in as their admin.
 
-    Raises ``RuntimeError`` where they do not answer in two minutes.
+    Raises ``RuntimeError`` where the model cannot be used, or they do not answer in two minutes.
     """
     password, port = secrets.token_urlsafe(16), free_port()
     inference = free_port()
     settings = {
         "FOREWATT_DATA": str(folder),
+        "FOREWATT_MODELS": str(folder / "models"),
         "FOREWATT_PORT": str(port),
         "FOREWATT_INFERENCE_PORT": str(inference),
         "FOREWATT_INFERENCE_URL": f"http://127.0.0.1:{inference}",
@@ -48,10 +49,13 @@ def running(folder: Path, more: dict[str, str]) -> Iterator[httpx.Client]:
         "OMP_NUM_THREADS": "1",
     }
     (folder / "bentoml").mkdir(parents=True, exist_ok=True)
+    others = {name: said for name, said in os.environ.items() if not name.startswith(("FOREWATT_", "CELERY_"))}
+    environment = others | settings
+    _publish(model, environment)
     log = folder / "servers.log"
     with log.open("wb") as said:
         words = [sys.executable, "-m", "gateway.up"]
-        servers = subprocess.Popen(words, env=os.environ | settings | more, stdout=said, stderr=said)  # noqa: S603
+        servers = subprocess.Popen(words, env=environment, stdout=said, stderr=said)  # noqa: S603
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
             _wait(client, servers, log)
@@ -61,6 +65,13 @@ def running(folder: Path, more: dict[str, str]) -> Iterator[httpx.Client]:
     finally:
         servers.send_signal(signal.SIGTERM)
         servers.wait(STOP_S)
+
+
+def _publish(model: Path, environment: dict[str, str]) -> None:
+    words = [sys.executable, "-m", "training", "publish", str(model)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise RuntimeError(f"{model} cannot be published: {done.stderr[-2000:]}")
 
 
 def _wait(client: httpx.Client, servers: subprocess.Popen[bytes], log: Path) -> None:
