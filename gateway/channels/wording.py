@@ -54,9 +54,9 @@ LABELS: dict[str, tuple[str, str]] = {
     "action": ("Suggested action", "建议措施"),
     "note": ("Note", "说明"),
     "link": ("Details", "详情"),
-    "at": ("Observed", "观测时间"),
+    "at": ("As of", "截至时间"),
     "step": ("Escalation step", "升级步骤"),
-    "probability": ("Probability", "概率"),
+    "probability": ("Probability within 72 hours", "72 小时内的概率"),
     "since": ("Silent since", "数据中断起始"),
     "count": ("Alerts", "告警数"),
 }

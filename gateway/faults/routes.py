@@ -132,7 +132,7 @@ def _told(database: Engine, unit_id: str, period: Period) -> bytes:
         unit = units.known(session, unit_id)
         known = readings.window(session, unit_id, period.since, period.until)
     if len(known["times"]) < 2:
-        detail = "There are no readings of this time. GET /api/v1/units/{id}/readings shows those that there are."
+        detail = "There are no readings of this time. Give one that GET /api/v1/units/{id}/readings shows some of."
         raise Problem(422, "no-readings", detail)
     return predicting.body(unit, known)
 

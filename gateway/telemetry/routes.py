@@ -190,10 +190,7 @@ async def bring(request: Request, said: Annotated[Said, Query()], settings: Knob
         records = bodies.read(whole, headers.get("content-type", ""), bounds, context)
         return arrivals.take(database, records, datetime.now(UTC), arrivals.terms(settings))
 
-    receipt = await asyncio.to_thread(take)
-    if receipt.units and (arrived := getattr(request.app.state, "arrived", None)):
-        arrived(receipt.units)
-    return _answer(receipt)
+    return _answer(await asyncio.to_thread(take))
 
 
 @looked.get(UNIT + "/readings", dependencies=[at_least("viewer")], responses=documented(404))
@@ -241,13 +238,10 @@ def refused(asked: Annotated[LettersAsked, Query()], database: Database, respons
 
 
 @looked.post(LETTERS + "/replay", dependencies=[at_least("engineer")], responses=documented(400, 413, 415))
-def replay(request: Request, asked: Replay, settings: Knobs, database: Database) -> Taken:
+def replay(asked: Replay, settings: Knobs, database: Database) -> Taken:
     """Take them again, up to a thousand at once, however late they are now. What is refused again stays."""
     wanted = Wanted(tuple(asked.ids), asked.reason, asked.unit_id)
-    receipt = replays.replay(database, wanted, datetime.now(UTC), arrivals.terms(settings))
-    if receipt.units and (arrived := getattr(request.app.state, "arrived", None)):
-        arrived(receipt.units)
-    return _taken(receipt)
+    return _taken(replays.replay(database, wanted, datetime.now(UTC), arrivals.terms(settings)))
 
 
 router = APIRouter(tags=["telemetry"], responses=documented(422, 500, 503))

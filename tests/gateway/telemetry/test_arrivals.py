@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parent))
 from plants import NOW, ZONE, declare, record
 
-from gateway import store
 from gateway.telemetry import readings
 from gateway.telemetry.arrivals import Terms, take
 from gateway.telemetry.letters import Door
@@ -24,15 +23,6 @@ from gateway.telemetry.records import Record
 from gateway.telemetry.tables import DeadLetter, Latest, Reading
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-
-
-@pytest.fixture
-def plant(tmp_path):
-    engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
-    store.migrate(engine)
-    declare(engine, "u1", "u2")
-    yield engine
-    engine.dispose()
 
 
 def counts(receipt):

@@ -4,17 +4,15 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plants import NOW, ZONE, declare, record
+from plants import NOW, ZONE, record
 
 from bentos.fault.points import POINTS
 from bentos.fault.schema import Question
 from bentos.fault.series import REQUIRED
-from gateway import store
 from gateway.settings import Settings
 from gateway.telemetry import readings, retention
 from gateway.telemetry.arrivals import take
@@ -22,15 +20,6 @@ from gateway.telemetry.records import Record
 from gateway.telemetry.tables import DeadLetter, Event, Reading
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-
-
-@pytest.fixture
-def plant(tmp_path):
-    engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
-    store.migrate(engine)
-    declare(engine, "u1", "u2")
-    yield engine
-    engine.dispose()
 
 
 def window(database, since=NOW - DAY, until=NOW + MINUTE):
