@@ -231,14 +231,15 @@ def test_a_repetition_after_a_day_is_a_new_request_and_old_rows_are_forgotten(pe
 def test_the_interface_says_where_it_is_taken_and_for_how_long(people):
     paths = people.get("/openapi.json").json()["paths"]
     taking = {
-        path
+        (path, method): (operation, parameter)
         for path, operations in paths.items()
-        for operation in operations.values()
-        if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
+        for method, operation in operations.items()
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "Idempotency-Key"
     }
-    assert taking >= {REGISTER, PREDICT, IMPORT, "/api/v1/readings/import", KEYS}
-    assert "/api/auth/login" not in taking
-    for path in taking:
-        assert paths[path]["post"]["responses"].keys() >= {"400", "409", "422", "429"}
-        (said,) = [each for each in paths[path]["post"]["parameters"] if each["name"] == "Idempotency-Key"]
+    taken = {REGISTER, PREDICT, IMPORT, "/api/v1/readings/import", KEYS}
+    assert taking.keys() >= {(path, "post") for path in taken}
+    assert ("/api/auth/login", "post") not in taking
+    for operation, said in taking.values():
+        assert operation["responses"].keys() >= {"400", "409", "422", "429"}
         assert "24 hours" in said["description"]

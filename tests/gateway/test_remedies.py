@@ -221,7 +221,7 @@ def test_no_code_of_the_source_is_left_out():
     provoked = {which.split()[1] for which in PROVOKED}
     assert len(found) > 30
     # Others may be provoked by the tests of their room; whatever a test's client is answered is judged.
-    others = "".join(path.read_text() for path in TESTS.glob("test_*.py") if path.name != Path(__file__).name)
+    others = "".join(path.read_text() for path in TESTS.rglob("test_*.py") if path.name != Path(__file__).name)
     forgotten = {code for code in found.keys() - provoked - UNHEARD if not re.search(rf"""[":]{code}\b""", others)}
     assert forgotten == set()
     assert all(has_remedy(found[code]) for code in UNHEARD)
