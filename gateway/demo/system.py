@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+ROOT = Path(__file__).parents[2]  # where the bento's description lies
 PATIENCE_S = 120.0
 STOP_S = 30.0
 ADMIN = "admin"
@@ -55,7 +56,7 @@ def running(folder: Path, model: Path) -> Iterator[httpx.Client]:
     log = folder / "servers.log"
     with log.open("wb") as said:
         words = [sys.executable, "-m", "gateway.up"]
-        servers = subprocess.Popen(words, env=environment, stdout=said, stderr=said)  # noqa: S603
+        servers = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=said, stderr=said)  # noqa: S603
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
             _wait(client, servers, log)
