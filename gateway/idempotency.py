@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, CursorResult, Engine, delete, update
+from sqlalchemy import ColumnElement, Engine, delete, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway import store
@@ -110,8 +110,7 @@ def _again(database: Engine, found: IdempotencyKey, fingerprint: str) -> Claim |
 
 def _set(database: Engine, held: Claim, **values: object) -> bool:
     with store.transaction(database) as session:
-        done = session.execute(update(IdempotencyKey).where(*_unanswered(held)).values(**values))
-        return isinstance(done, CursorResult) and done.rowcount == 1
+        return store.changed(session, update(IdempotencyKey).where(*_unanswered(held)), **values)
 
 
 def _unanswered(held: Claim) -> list[ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from sqlalchemy import CursorResult, Engine, func, select, update
+from sqlalchemy import Engine, func, select, update
 
 from gateway import audit, store
 from gateway.accounts import Address, At, LoggedIn, fresh, of_id, refuse_weak
@@ -97,8 +97,7 @@ def _end(database: Engine, caller: Identity, action: str, address: str, more: di
     with store.transaction(database) as session:
         audit.append(session, action, caller.id, caller.id, address)
         mine = update(User).where(User.id == caller.id, User.generation == caller.generation)
-        done = session.execute(mine.values(generation=User.generation + 1, **more))
-        if not isinstance(done, CursorResult) or done.rowcount != 1:
+        if not store.changed(session, mine, generation=User.generation + 1, **more):
             raise refusal()
 
 

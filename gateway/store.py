@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
-from sqlalchemy import Engine, text
+from sqlalchemy import CursorResult, Engine, Update, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -90,6 +90,12 @@ async def prepared(prepare: Callable[[], None]) -> AsyncIterator[asyncio.Event]:
         for task in (trying, first):
             task.cancel()
         await asyncio.gather(trying, first, return_exceptions=True)
+
+
+def changed(session: Session, which: Update, **values: object) -> bool:
+    """Whether the row was as ``which`` wants it; the database decides between two who ask at once."""
+    done = session.execute(which.values(**values).execution_options(synchronize_session=False))
+    return isinstance(done, CursorResult) and done.rowcount == 1
 
 
 @retried

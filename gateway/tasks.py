@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, Engine, Update, and_, func, or_, select, update
+from sqlalchemy import Engine, Update, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from gateway import store
@@ -145,7 +145,7 @@ def claim(database: Engine, number: UUID, lease_s: float = LEASE_S) -> Lease | N
             change = {"status": "RUNNING", "attempt": attempt, "due_at": ends, "changed_at": now, **_AFRESH}
             change["losses"] = task.losses + silent
         seen = update(Task).where(Task.id == number, Task.attempt == task.attempt, Task.status == task.status)
-        if not _changed(session, seen.where(Task.due_at <= now), **change):
+        if not store.changed(session, seen.where(Task.due_at <= now), **change):
             return None
         status, reason = change["status"], "lost" if deadly else None
         _step(session, number, status, attempt, reason)
@@ -162,7 +162,7 @@ def beat(
     if progress is not None:
         heard |= {"progress": progress, "stage": stage, "left_s": left_s, "changed_at": now}
     with store.transaction(database) as session:
-        if not _changed(session, _held(lease), **heard):
+        if not store.changed(session, _held(lease), **heard):
             raise LostError
 
 
@@ -170,7 +170,7 @@ def complete(database: Engine, lease: Lease, result: dict[str, Any], keep: Calla
     """The end, with what ``keep`` adds in the same transaction. Raises ``LostError``, and nothing is kept."""
     done = {"status": "COMPLETED", "progress": 100, "stage": None, "left_s": None, "result": result}
     with store.transaction(database) as session:
-        if not _changed(session, _held(lease), changed_at=datetime.now(UTC), **done):
+        if not store.changed(session, _held(lease), changed_at=datetime.now(UTC), **done):
             raise LostError
         keep(session)
         _step(session, lease.task, "COMPLETED", lease.attempt)
@@ -180,7 +180,7 @@ def complete(database: Engine, lease: Lease, result: dict[str, Any], keep: Calla
 def fail(database: Engine, lease: Lease, code: str, detail: str) -> None:
     """The end, and why. Raises ``LostError``."""
     with store.transaction(database) as session:
-        if not _changed(session, _held(lease), **_failed(code, detail)):
+        if not store.changed(session, _held(lease), **_failed(code, detail)):
             raise LostError
         _step(session, lease.task, "FAILED", lease.attempt, code)
     _say(lease.task, "FAILED", lease.attempt, code, detail=detail, kind=lease.kind)
@@ -213,7 +213,7 @@ def cancel(database: Engine, owner: str, number: UUID) -> bool:
     with store.transaction(database) as session:
         unfinished = update(Task).where(Task.id == number, Task.owner == owner, Task.status.in_(UNFINISHED))
         detail = "The task was cancelled. Submit it again if it is wanted after all."
-        if not _changed(session, unfinished, cancelled=True, **_failed("cancelled", detail)):
+        if not store.changed(session, unfinished, cancelled=True, **_failed("cancelled", detail)):
             return False
         task = session.get_one(Task, number)
         _step(session, number, "FAILED", task.attempt, "cancelled")
@@ -231,7 +231,7 @@ def _put_back(database: Engine, lease: Lease, reason: str, wait_s: float, **more
     now = datetime.now(UTC)
     again = {"status": "PENDING", "due_at": now + timedelta(seconds=wait_s), "changed_at": now, **_AFRESH, **more}
     with store.transaction(database) as session:
-        if not _changed(session, _held(lease), **again):
+        if not store.changed(session, _held(lease), **again):
             raise LostError
         _step(session, lease.task, "PENDING", lease.attempt, reason)
     _say(lease.task, "PENDING", lease.attempt, reason, kind=lease.kind)
@@ -244,12 +244,6 @@ def _held(lease: Lease) -> Update:
 def _failed(code: str, detail: str) -> dict[str, Any]:
     error = {"code": code, "detail": detail}
     return {"status": "FAILED", "error": error, "stage": None, "left_s": None, "changed_at": datetime.now(UTC)}
-
-
-def _changed(session: Session, which: Update, **values: object) -> bool:
-    """Whether the row was as ``which`` wants it; the database decides between two who ask at once."""
-    done = session.execute(which.values(**values).execution_options(synchronize_session=False))
-    return isinstance(done, CursorResult) and done.rowcount == 1
 
 
 def _step(session: Session, number: UUID, status: Status, attempt: int, reason: str | None = None) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import CursorResult, Engine, Update, func, select, update
+from sqlalchemy import Engine, Update, func, select, update
 from sqlalchemy.orm import Session
 
 from gateway import store
@@ -68,7 +68,7 @@ def claim(database: Engine, settings: Settings, which: tuple[UUID, str], now: da
             return None
         session.expunge(delivery)  # all that is decided is written by one conditional update
         if now - delivery.put_at > KEPT:
-            _changed(session, _seen(delivery), status="expired", due_at=now)
+            store.changed(session, _seen(delivery), status="expired", due_at=now)
             return None
         notice = notices.read(session.get_one(StoredNotice, delivery.notice_id).content)
         if lost := delivery.status == "sending":
@@ -76,7 +76,7 @@ def claim(database: Engine, settings: Settings, which: tuple[UUID, str], now: da
         candidates = _candidates(session, delivery, notice)
         channel = chain.chosen(candidates, delivery, now)
         if channel is None:
-            _changed(session, _seen(delivery), status="waiting", due_at=now + timedelta(seconds=NOBODY_S))
+            store.changed(session, _seen(delivery), status="waiting", due_at=now + timedelta(seconds=NOBODY_S))
             return None
         again = delivery.unsure or lost
         if not _held(session, delivery, channel, now, again=again):
@@ -91,7 +91,7 @@ def put_off(database: Engine, which: tuple[UUID, str], now: datetime) -> None:
     later = now + timedelta(seconds=NOBODY_S)
     found = update(Delivery).where(Delivery.notice_id == which[0], Delivery.chain == which[1])
     with store.transaction(database) as session:
-        _changed(session, found.where(Delivery.status.in_(OPEN)), due_at=later)
+        store.changed(session, found.where(Delivery.status.in_(OPEN)), due_at=later)
 
 
 def carried_out(errand: Errand) -> Outcome:
@@ -118,7 +118,7 @@ def finish(database: Engine, errand: Errand, outcome: Outcome, took_s: float, no
             after = {"status": "waiting", "due_at": now, "tries": 0}
         else:
             after = {"status": "delivered", "due_at": now, "unsure": False}
-        if _changed(session, _seen(delivery), **after):
+        if store.changed(session, _seen(delivery), **after):
             note_health(session, errand.way.id, errand.chain, now, works=outcome.sent, tried=bool(after.get("tries")))
     level = logging.INFO if outcome.sent else logging.WARNING
     told = {"notice": str(errand.notice), "chain": errand.chain, "channel": errand.way.name, "said": outcome.said}
@@ -130,7 +130,7 @@ def ended(session: Session, errand: Errand, outcome: Outcome, now: datetime) -> 
     which = update(Attempt).where(
         Attempt.notice_id == errand.notice, Attempt.chain == errand.chain, Attempt.number == errand.attempt
     )
-    _changed(session, which, result="sent" if outcome.sent else "failed", ended_at=now, reason=outcome.said)
+    store.changed(session, which, result="sent" if outcome.sent else "failed", ended_at=now, reason=outcome.said)
 
 
 def note_health(  # noqa: PLR0913 - of which channel, in which chain, and what is known of it
@@ -210,10 +210,10 @@ def _held(session: Session, delivery: Delivery, channel: Channel, now: datetime,
     spent = [] if str(channel.id) in delivery.spent else delivery.spent  # of a round that begins anew
     held = {"status": "sending", "attempt": attempt, "due_at": now + timedelta(seconds=LEASE_S), "unsure": again}
     held |= {"channel_id": channel.id, "tries": delivery.tries if same else 0, "spent": spent}
-    if not _changed(session, _seen(delivery), **held):
+    if not store.changed(session, _seen(delivery), **held):
         return False
     before = update(Attempt).where(Attempt.notice_id == delivery.notice_id, Attempt.chain == delivery.chain)
-    _changed(session, before.where(Attempt.result == "sending"), result="unknown", ended_at=now, reason=LOST)
+    store.changed(session, before.where(Attempt.result == "sending"), result="unknown", ended_at=now, reason=LOST)
     session.add(attempted((delivery.notice_id, delivery.chain, attempt), channel, now, again=again))
     return True
 
@@ -226,8 +226,3 @@ def _seen(delivery: Delivery) -> Update:
 
 def _key(delivery: Delivery) -> str:
     return str(uuid5(delivery.notice_id, delivery.chain))
-
-
-def _changed(session: Session, which: Update, **values: object) -> bool:
-    done = session.execute(which.values(**values).execution_options(synchronize_session=False))
-    return isinstance(done, CursorResult) and done.rowcount == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Engine, Row, Update, select, update
+from sqlalchemy import Engine, Row, Update, select, update
 from sqlalchemy.orm import Session
 
 from bentos.fault.schema import Answer
@@ -25,7 +25,6 @@ from gateway.telemetry import readings
 LEASE = timedelta(seconds=60)  # longer than an answer may take
 LOOK_AGAIN = timedelta(seconds=10)  # after an answer that could not be had
 MOST_SLOTS = 48  # of a turn; others wait for theirs
-WITHIN_HOURS = 72
 PREDICTIONS, WATCHES = table_of(Prediction), table_of(Watch)
 
 
@@ -94,21 +93,23 @@ def _turn(
         return None
     held = update(Watch).where(Watch.unit_id == unit.id, Watch.attempt == watch.attempt, Watch.free_at <= now)
     values = {"attempt": watch.attempt + 1, "free_at": now + LEASE, "skipped": watch.skipped + found.skipped}
-    mine = _changed(session, held, **values)
+    mine = store.changed(session, held, **values)
     return Turn(unit.id, watch.attempt + 1, found.due[:MOST_SLOTS], found.due[-1]) if mine else None
 
 
 @store.retried
 def keep(database: Engine, turn: Turn, asked: Asked, answer: Answer, now: datetime) -> None:
     """The answer for a slot, and what follows from it. Raises ``LostError`` where another has the unit."""
+    said = answer.model_dump(mode="json", exclude={"reference"})
+    finding = Finding.of(said)
     with store.transaction(database) as session:
         _move_on(session, turn, asked.slot, now, None)
-        session.execute(PREDICTIONS.insert(), _row(answer, asked.slot, now))
+        session.execute(PREDICTIONS.insert(), _row(finding, asked.slot, now) | {"answer": said})
         if answer.reference is not None:  # now with its last days, if nobody has made another meanwhile
             same = update(Unit).where(Unit.id == turn.unit_id, Unit.reference_at == asked.reference_at)
-            _changed(session, same, reference=answer.reference)
+            store.changed(session, same, reference=answer.reference)
         if asked.slot == turn.newest:
-            states.observe(session, Finding.of(answer.model_dump(mode="json")), now)
+            states.observe(session, finding, now)
 
 
 def pass_over(database: Engine, turn: Turn, slot: datetime, why: str, now: datetime) -> None:
@@ -121,11 +122,11 @@ def let_go(database: Engine, turn: Turn, why: str | None, now: datetime) -> None
     """For another, at once or, where there is a trouble, a little later."""
     values: dict[str, Any] = {"free_at": now + LOOK_AGAIN, "trouble": why} if why else {"free_at": now}
     with store.transaction(database) as session:
-        _changed(session, _held(turn), **values)
+        store.changed(session, _held(turn), **values)
 
 
 def _move_on(session: Session, turn: Turn, slot: datetime, now: datetime, trouble: str | None) -> None:
-    if not _changed(session, _held(turn), done_until=slot, free_at=now + LEASE, moved_at=now, trouble=trouble):
+    if not store.changed(session, _held(turn), done_until=slot, free_at=now + LEASE, moved_at=now, trouble=trouble):
         raise LostError
 
 
@@ -133,21 +134,14 @@ def _held(turn: Turn) -> Update:
     return update(Watch).where(Watch.unit_id == turn.unit_id, Watch.attempt == turn.attempt)
 
 
-def _row(answer: Answer, slot: datetime, now: datetime) -> dict[str, Any]:
+def _row(finding: Finding, slot: datetime, now: datetime) -> dict[str, Any]:
     return {
-        "unit_id": answer.unit_id,
+        "unit_id": finding.unit_id,
         "slot": slot,
         "made_at": now,
-        "level": answer.level,
-        "fault": answer.fault,
-        "probability": next(chance.probability for chance in answer.chances if chance.within_hours == WITHIN_HOURS),
-        "severity": answer.severity,
-        "model_version": answer.model.version,
-        "answer": answer.model_dump(mode="json", exclude={"reference"}),
+        "level": finding.level,
+        "fault": finding.fault,
+        "probability": finding.probability,
+        "severity": finding.severity,
+        "model_version": finding.version,
     }
-
-
-def _changed(session: Session, which: Update, **values: object) -> bool:
-    """Whether the row was as ``which`` wants it; the database decides between two who ask at once."""
-    done = session.execute(which.values(**values).execution_options(synchronize_session=False))
-    return isinstance(done, CursorResult) and done.rowcount == 1
