@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
@@ -29,9 +28,9 @@ from bentos.fault.schema import (
 )
 from bentos.fault.series import Points, Strict
 from bentos.fault.windows import CHANNELS, STEPS, Window, reference_of
+from bentos.serving.graphs import session
 from bentos.serving.problems import Refused, invalid
 from bentos.serving.tensors import TensorSpec
-from bentos.serving.threads import Threads
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +83,7 @@ class FaultModel:
             TensorSpec("type", "FP32", (-1, len(self.parameters.types))),
             TensorSpec("severity", "FP32", (-1,)),
         ]
-        self._session = _session(artifact.files[GRAPH])
+        self._session = session(artifact.files[GRAPH])
 
     def answer(self, question: Question) -> Answer:
         """A diagnosis; the same question, the same answer. Raises ``Refused`` for a reference that is none."""
@@ -209,9 +208,3 @@ def _close(answer: dict[str, float], recorded: Mapping[str, object]) -> bool:
 
 def _share(named: tuple[str, float]) -> float:
     return -named[1]
-
-
-def _session(graph: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = Threads().model_threads, 1
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -21,9 +20,9 @@ from bentos.load.features import design_matrix
 from bentos.load.known import Known, known_from
 from bentos.load.profile import Profile
 from bentos.load.schema import ANNUAL_DAYS, MODEL_DAYS, Answer, Day, Model, ModelType, Peak, Question, Reading, Strict
+from bentos.serving.graphs import Regressor
 from bentos.serving.problems import Refused, invalid
 from bentos.serving.tensors import TensorSpec
-from bentos.serving.threads import Threads
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +69,7 @@ class LoadModel:
         self.name, self.version = self.manifest.name, self.manifest.version
         self.input = TensorSpec("features", "FP64", (-1, len(self.manifest.features)))
         self.outputs = [TensorSpec(name, "FP64", (-1,)) for name in ("Ensemble", *members())]
-        self._sessions = {name: _session(artifact.files[f"{name.lower()}.onnx"]) for name in members()}
+        self._graphs = {name: Regressor(artifact.files[f"{name.lower()}.onnx"]) for name in members()}
         self.parameters = Parameters.model_validate(self.manifest.parameters)
         self._errors = {kind: np.array(rows, dtype=float) for kind, rows in json.loads(artifact.files[ERRORS]).items()}
 
@@ -144,8 +143,7 @@ class LoadModel:
         return self._errors["years" if len(known.days) >= ANNUAL_DAYS else "short"]
 
     def _member(self, name: str, features: Floats) -> Floats:
-        found: Floats = self._sessions[name].run(["prediction"], {"features": features})[0]
-        return np.clip(found, -LARGEST_CORRECTION, LARGEST_CORRECTION)
+        return np.clip(self._graphs[name](features), -LARGEST_CORRECTION, LARGEST_CORRECTION)
 
     def _worded(self, question: Question, known: Known, possible: Floats) -> Answer:
         days = _days(question, possible)
@@ -184,12 +182,6 @@ def _close(answer: object, golden: object) -> bool:
     if not found.index.equals(recorded.index) or set(found) != set(recorded):
         return False
     return bool(np.allclose(found, recorded[found.columns], rtol=1e-5, atol=2e-3))
-
-
-def _session(graph: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = Threads().model_threads, 1
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _seed(question: Question) -> int:

@@ -78,7 +78,7 @@ class Hosted:
         self, rows: Array, deadline: float, done: Callable[[Served[Outputs] | Shed], None]
     ) -> Ticket[Array, Outputs]:
         """Hand ``done`` the outputs of ``rows`` [N, …], which fit into one batch. Raises ``Shed``."""
-        return self.batcher.enqueue(list(rows), deadline, rows.nbytes, done)
+        return self.batcher.enqueue(_each(rows), deadline, rows.nbytes, done)
 
     async def predict(self, rows: Array, deadline: float) -> Served[Outputs]:
         """Outputs by row for any number of ``rows`` [N, …], and the timings of the slowest batch. Raises ``Shed``."""
@@ -89,6 +89,10 @@ class Hosted:
         parts = await _all_or_none([self.batcher.submit(list(chunk), deadline, chunk.nbytes) for chunk in chunks])
         slowest = max(parts, key=lambda part: part.queued_s + part.compute_s)
         return replace(slowest, results=[result for part in parts for result in part.results])
+
+
+def _each(rows: Array) -> list[Array]:
+    return [rows[0]] if len(rows) == 1 else list(rows)
 
 
 def whole(results: list[Outputs | RowError]) -> list[Outputs]:
@@ -194,7 +198,8 @@ class _Compute:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"model {model.name}")  # one: calls keep their order
 
     def __call__(self, rows: Sequence[Array]) -> list[Outputs]:
-        stacked = np.concatenate(rows).reshape(len(rows), *rows[0].shape)
+        # A lone row is spared what many are worth: after a large model has run, little of NumPy is left in the caches.
+        stacked = rows[0][None] if len(rows) == 1 else np.concatenate(rows).reshape(len(rows), *rows[0].shape)
         found = zip(self._model.predict(stacked), self._dtypes, strict=True)
         columns = [np.asarray(column, dtype) for column, dtype in found]
         return list(zip(*[column.tolist() if column.ndim == 1 else column for column in columns], strict=True))

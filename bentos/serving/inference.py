@@ -32,7 +32,7 @@ def understood(hosted: Hosted, headers: dict[bytes, bytes], body: bytes) -> Ques
     """Raises ``Refused`` for what is no question to this model."""
     spec = hosted.model.input
     if JSON_LENGTH not in headers and (tensor := plain(body, spec)) is not None:
-        return Question(hosted, _rows({spec.name: tensor}, spec), PLAIN, hosted.outputs)
+        return Question(hosted, _shaped(tensor, spec), PLAIN, hosted.outputs)  # JSON knows finite numbers alone
     asked = parse(body, _json_length(headers, body))
     wanted = hosted.outputs if asked.outputs is None else _wanted(asked.outputs, hosted.model.outputs)
     return Question(hosted, _rows(asked.inputs, spec), asked, wanted)
@@ -64,13 +64,7 @@ def _rows(inputs: dict[str, Array], spec: TensorSpec) -> Array:
     """The model's input [rows, …] in its own datatype. Raises ``Refused`` where it does not fit."""
     if len(inputs) != 1 or spec.name not in inputs:
         raise Refused(400, "wrong_inputs", f"The model has one input, {spec.name!r}; the request has {sorted(inputs)}.")
-    array = inputs[spec.name]
-    if not len(array) or not _fits(array.shape, spec.shape):
-        raise Refused(
-            400, "wrong_shape", f"{spec.name!r} must have the shape {list(spec.shape)}, not {list(array.shape)}."
-        )
-    if len(array) > MAX_ROWS:
-        raise Refused(413, "too_many_rows", f"{len(array)} rows in one request; send at most {MAX_ROWS}.")
+    array = _shaped(inputs[spec.name], spec)
     wanted = DTYPES[spec.datatype]
     if array.dtype != wanted:
         if not np.can_cast(array.dtype, wanted, "safe"):
@@ -79,6 +73,16 @@ def _rows(inputs: dict[str, Array], spec: TensorSpec) -> Array:
     # The sum of squares of finite numbers is finite, or so large that each must be looked at.
     if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         raise Refused(400, "not_finite", f"{spec.name!r} has a value that is no finite number.")
+    return array
+
+
+def _shaped(array: Array, spec: TensorSpec) -> Array:
+    if not len(array) or not _fits(array.shape, spec.shape):
+        raise Refused(
+            400, "wrong_shape", f"{spec.name!r} must have the shape {list(spec.shape)}, not {list(array.shape)}."
+        )
+    if len(array) > MAX_ROWS:
+        raise Refused(413, "too_many_rows", f"{len(array)} rows in one request; send at most {MAX_ROWS}.")
     return array
 
 
