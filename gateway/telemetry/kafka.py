@@ -46,7 +46,6 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._streams, self._database, self._terms, self._since = streams, database, terms, since
         self._options = kafka_options(streams.kafka)
         self._turn = asyncio.Lock()  # held while something is being stored
-        self._assignments = 0
         self._replayed: set[TopicPartition] = set()
         self._away_until = 0.0
 
@@ -74,9 +73,9 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._producer.stop()
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Waits for what is being stored; what was only fetched is dropped."""
+        """Waits for what is being stored."""
         async with self._turn:
-            self._assignments += 1
+            pass
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Begins where it is told to, once for each partition; else at what was committed."""
@@ -95,13 +94,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._away_until and time.monotonic() > self._away_until:
             self._away_until = 0.0
             self._consumer.resume(*self._consumer.paused())
-        assignments = self._assignments
         fetched = await self._consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
-        if not fetched:
-            return
         async with self._turn:
-            if assignments != self._assignments:
-                return  # they have been fetched for a member that this one is no more
+            # What is another's now is dropped. What is ours must not be, whenever it was fetched: `getmany` itself
+            # waits for a new assignment and goes on behind what it gives.
+            mine = self._consumer.assignment()
+            fetched = {place: several for place, several in fetched.items() if place in mine}
+            if not fetched:
+                return
             try:
                 await self._store([message for several in fetched.values() for message in several])
             except (Problem, KafkaError) as why:
@@ -169,9 +169,10 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing more is fetched for a moment, and then the same again; meanwhile it stays a member."""
         if not self._away_until:
             log.warning("readings wait", extra={"reason": str(why)})
-        with suppress(IllegalStateError):
-            for place, several in fetched.items():
+        for place, several in fetched.items():
+            with suppress(IllegalStateError):  # another's by now, who begins at what was committed
                 self._consumer.seek(place, several[0].offset)
+        with suppress(IllegalStateError):
             self._consumer.pause(*self._consumer.assignment())
         self._away_until = time.monotonic() + AWAY_S
 

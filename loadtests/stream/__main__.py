@@ -122,11 +122,19 @@ def _message(n: int, since: datetime) -> tuple[bytes, bytes, list[tuple[str, byt
 async def _send(producer: AIOKafkaProducer, topic: str, messages: int) -> None:
     """Every message at least once, one in fifty twice."""
     since, dice = datetime.now(UTC) - timedelta(days=1), random.Random(1)  # noqa: S311 - a drill
+    refused: list[BaseException] = []
+
+    def look(sent: asyncio.Future[object]) -> None:
+        if (why := sent.exception()) is not None:
+            refused.append(why)
+
     for n in range(messages):
         key, value, headers = _message(n, since)
         for _ in range(2 if dice.random() < 0.02 else 1):
-            await producer.send(topic, value, key=key, headers=headers)
+            (await producer.send(topic, value, key=key, headers=headers)).add_done_callback(look)
     await producer.flush()
+    if refused:
+        raise VoidError(f"the broker did not take {len(refused)} messages: {refused[0]!r}")
 
 
 async def _poison(producer: AIOKafkaProducer, topic: str, database: Engine) -> float:

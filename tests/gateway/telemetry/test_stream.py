@@ -270,6 +270,26 @@ async def test_a_second_member_and_its_end_lose_and_double_nothing(tansu, plant,
     assert letters(plant) == []
 
 
+async def test_members_that_come_and_go_while_one_is_storing_lose_nothing(tansu, plant, streams):
+    knobs = streams(tansu)
+
+    class Slow(Reader):
+        """Is always storing when it is told that others come or go."""
+
+        def _take(self, several):
+            time.sleep(0.3)
+            return super()._take(several)
+
+    await create_topics(knobs, kafka_options(tansu))
+    async with reading(Slow(knobs, plant, Terms())):
+        for round_of in range(2):
+            await send(tansu, knobs.kafka_topic, map(binary, range(round_of * 3000, (round_of + 1) * 3000)))
+            await until(lambda begun=round_of * 3000: count(plant) > begun + 100)
+            async with reading(Slow(knobs, plant, Terms())):
+                await asyncio.sleep(3)
+        await until(lambda: count(plant) == 6000)
+
+
 async def test_a_process_that_is_killed_loses_nothing_and_doubles_nothing(tansu, plant, streams, tmp_path):
     knobs = streams(tansu)
     env = {name: value for name, value in os.environ.items() if not name.startswith("FOREWATT_")} | {
