@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,7 @@ import numpy as np
 
 from forewatt import Client
 from loadtests.open_loop import Target, run
-from loadtests.servers import Running, Starter
+from loadtests.servers import WORKER, Running, Starter
 from loadtests.shapes import poisson
 from loadtests.slo import STEADY_S, refuse_void
 
@@ -89,8 +88,9 @@ def fits_a_minute(folder: Path, workers: int, fits: int) -> float:
         }
         gateway = start.gateway(**knobs)
         key = account(gateway.url, "fits")
-        for _ in range(workers):
-            start.begun([sys.executable, "-m", "gateway.worker", "--at-once", "1"], None, knobs)
+        crew = [start.begun([*WORKER, "--at-once", "1"], None, knobs) for _ in range(workers)]
+        for worker in crew:
+            worker.wait_until_ready()  # a start costs two workers more than one
         with Client(gateway.url, key) as client:
             began = time.monotonic()
             # Months that were: each is foreseen from what was known before it, and so by a model of its own.
