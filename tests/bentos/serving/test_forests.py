@@ -53,7 +53,8 @@ def test_rows_on_a_threshold_and_beside_it_go_the_same_way():
     rows, load = past(digits=1)  # thresholds such as 0.15 lie between two float32 numbers
     graph = trees_to_onnx(RandomForestRegressor(10, random_state=2).fit(rows, load))
     halves = rows + 0.05
-    for asked in (halves, np.nextafter(halves, np.inf), np.nextafter(halves, -np.inf), halves.astype(np.float32).astype(float)):
+    beside = [np.nextafter(halves, np.inf), np.nextafter(halves, -np.inf), halves.astype(np.float32).astype(float)]
+    for asked in (halves, *beside):
         np.testing.assert_allclose(large_forest(graph)(asked), in_onnxruntime(graph, asked), rtol=1e-12)
 
 
