@@ -7,6 +7,7 @@ endif
 export FOREWATT_DATA ?= .forewatt
 SUITE ?= infer
 P99_MS ?= 150
+WORKERS ?= 2
 export FOREWATT_SHARED ?= ../shared
 export BENTOML_HOME ?= $(abspath $(FOREWATT_DATA))/bentoml
 export BENTOML_DO_NOT_TRACK = true
@@ -34,9 +35,9 @@ doctor: .venv/up ## what is wrong with this machine, and what to do
 demo-fault: .venv/demo ## a simulated air-handling unit breaks slowly in front of you, and somebody is told in time; three minutes
 	@python -m gateway.demo
 
-test: .venv/dev ## install and run all tests
+test: .venv/dev ## install and run all tests, by WORKERS=2 processes; pytest and a path runs a few
 	@mkdir -p $(BENTOML_HOME)
-	pytest
+	pytest --numprocesses $(WORKERS) --dist worksteal
 
 check: .venv/dev ## format, lint, types, import contracts
 	ruff format --check .
