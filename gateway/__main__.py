@@ -10,9 +10,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from gateway import configuration, logs, metrics
-from gateway.app import create_app
 from gateway.settings import Settings, complaints
-from gateway.shortway import ShortProtocol
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -28,6 +26,9 @@ def main(words: Sequence[str] | None = None) -> int:
     if wrongs := configuration.refusals(settings):
         sys.stderr.write("".join(f"{why}\n" for why in wrongs))
         return 2
+    from gateway.app import create_app  # noqa: PLC0415 - all routes: what is wrong so far is said without them
+    from gateway.shortway import ShortProtocol  # noqa: PLC0415
+
     logs.configure()
     try:
         metrics.expose(settings.metrics_host, settings.metrics_port)

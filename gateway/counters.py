@@ -9,9 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from limits.errors import StorageError
 
 PATIENCE_S = 0.5
 AGAIN_S = 2.0  # after which a Redis that went away is asked again, by one request
@@ -38,9 +36,9 @@ class Counters:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 answer = await question(self._shared)
-        except (RedisError, OSError) as why:
+        except (StorageError, OSError) as why:
             self._again_at = time.monotonic() + AGAIN_S
-            self._say(away=True, why=type(why).__name__)
+            self._say(away=True, why=type(why.__cause__ or why).__name__)
             return await question(self._own)
         self._again_at = 0.0
         self._say(away=False)
@@ -62,5 +60,10 @@ class Counters:
 
 
 def _redis(url: str) -> RedisStorage:
+    from redis.asyncio.retry import Retry  # noqa: PLC0415 - who counts alone needs no Redis
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
     retry = cast(Any, Retry(NoBackoff(), 0))  # waiting is worse than counting alone
-    return RedisStorage(f"async+{url}", implementation="redispy", key_prefix="forewatt", retry=retry)
+    return RedisStorage(
+        f"async+{url}", wrap_exceptions=True, implementation="redispy", key_prefix="forewatt", retry=retry
+    )

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 MEDIA_TYPE = "application/problem+json"
+SCHEMAS = "#/components/schemas/{model}"
 MAX_FAULTS = 50
 MODEL = (("model_type",), ("modelType",))
 MAX_TEXT = 300  # of the caller's own words that come back
@@ -142,20 +143,26 @@ def refused(errors: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = N
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, for OpenAPI."""
-    schema = ProblemDocument.model_json_schema(mode="serialization")
-    schema["properties"]["errors"]["items"] = schema.pop("$defs")["Fault"]
-    content = {MEDIA_TYPE: {"schema": schema}}
+    """The refusals of a route, for OpenAPI; the document itself is described once, see ``install``."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS.format(model=ProblemDocument.__name__)}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def install(app: FastAPI) -> None:
-    """Let every refusal and every crash leave as a problem document."""
+    """Let every refusal and every crash leave as a problem document, and let the interface describe it."""
     app.exception_handler(HTTPException)(_from_http)
     app.exception_handler(RequestValidationError)(_from_validation)
     app.exception_handler(ClientDisconnect)(_from_disconnect)
     app.exception_handler(OSError)(_from_system)
     app.exception_handler(Exception)(_from_crash)
+    plain = app.openapi
+    app.openapi = lambda: _with_the_document(plain())  # type: ignore[method-assign]
+
+
+def _with_the_document(described: dict[str, Any]) -> dict[str, Any]:
+    schema = ProblemDocument.model_json_schema(mode="serialization", ref_template=SCHEMAS)
+    described["components"]["schemas"] |= schema.pop("$defs") | {ProblemDocument.__name__: schema}
+    return described
 
 
 def _selects(error: Mapping[str, Any]) -> bool:

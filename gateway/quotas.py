@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -107,11 +107,10 @@ class Quotas:
 def describe(app: FastAPI) -> None:
     """Let the interface's description say what every route below /api has in common: these headers, and 429."""
     plain = app.openapi
-    app.openapi = lambda: _described(plain())  # type: ignore[method-assign]
+    app.openapi = cache(lambda: _described(plain()))  # type: ignore[method-assign]
 
 
-def _described(plain: dict[str, Any]) -> dict[str, Any]:
-    schema = deepcopy(plain)
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
     headers = {
         POLICY: {"description": "How often you may ask: times, seconds.", "schema": {"type": "string"}},
         STATE: {"description": "What is left of it, and for how many seconds.", "schema": {"type": "string"}},
@@ -119,7 +118,7 @@ def _described(plain: dict[str, Any]) -> dict[str, Any]:
     after = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
     for path, operations in schema["paths"].items():
         for operation in operations.values() if path.startswith(LIMITED) else ():
-            operation["responses"].setdefault("429", deepcopy(documented(429)[429]))
+            operation["responses"].setdefault("429", documented(429)[429])
             operation["responses"]["429"]["headers"] = after
             for answer in operation["responses"].values():
                 answer["headers"] = {**answer.get("headers", {}), **headers}

@@ -19,7 +19,7 @@ from sqlalchemy import CursorResult, Engine, Update, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gateway import dialects, migrations
+from gateway import dialects
 from gateway.errors import Problem, Unavailable, storage
 from gateway.tables import Base
 
@@ -43,6 +43,8 @@ def connect(url: str, connections: int = dialects.CONNECTIONS) -> Engine:
 
 def migrate(database: Engine) -> None:
     """Bring the tables to this version; a second run finds nothing to do."""
+    from gateway import migrations  # noqa: PLC0415 - Alembic takes half a second; who only reads and writes needs none
+
     with _understood("The database does not answer."):
         migrations.migrate(database)
 

@@ -7,21 +7,14 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from gateway import metrics
-from gateway.channels import email, light_modbus, light_mqtt, references, sms, targets, webhook
+from gateway.channels import references, targets
 from gateway.channels.parcel import MOST_S, Parcel, SendError
 
 log = logging.getLogger(__name__)
-
-WAYS: Mapping[str, Callable[[Any, Parcel], str]] = {
-    "email": email.send,
-    "sms": sms.send,
-    "webhook": webhook.send,
-    "light_mqtt": light_mqtt.send,
-    "light_modbus": light_modbus.send,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class Outcome:
 def send(kind: str, target: Mapping[str, Any], parcel: Parcel) -> Outcome:
     """Now, within seconds; raises nothing."""
     try:
-        outcome = Outcome(True, _within(MOST_S, lambda: WAYS[kind](filled(kind, target), parcel)))
+        outcome = Outcome(True, _within(MOST_S, lambda: _handed_over(kind, filled(kind, target), parcel)))
     except SendError as wrong:
         outcome = Outcome(False, wrong.reason, wrong.unsure, wrong.hopeless)
     except references.MissingError as wrong:
@@ -53,6 +46,13 @@ def filled(kind: str, target: Mapping[str, Any]) -> targets.Target:
     """The target as it is used. Raises ``references.MissingError``."""
     kept = targets.read(kind, target)
     return kept.model_copy(update=references.filled(kept.model_dump()))
+
+
+def _handed_over(kind: str, target: targets.Target, parcel: Parcel) -> str:
+    """To the module of the kind's name, which is imported when it is first used: most have a library of their own."""
+    way: Any = import_module(f"gateway.channels.{kind}")
+    said: str = way.send(target, parcel)
+    return said
 
 
 def _within(seconds: float, work: Callable[[], str]) -> str:

@@ -147,5 +147,7 @@ def test_the_published_interface_names_its_refusals(gateway):
         for status in set(responses) - {"200"}:
             (media_type, content), *others = responses[status]["content"].items()
             assert (media_type, others) == ("application/problem+json", [])
-            assert {"type", "title", "status", "detail", "errors"} <= set(content["schema"]["properties"])
+            assert content["schema"] == {"$ref": "#/components/schemas/ProblemDocument"}
+    problem = document["components"]["schemas"]["ProblemDocument"]
+    assert {"type", "title", "status", "detail", "errors"} <= set(problem["properties"])
     assert (set(document["paths"]["/v2/{path}"]), set(document["paths"]["/v2/models/{path}"])) == ({"get"}, {"post"})
