@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from html import escape
 from zoneinfo import ZoneInfo
 
+from gateway.channels.evidence import worded
 from gateway.channels.notice import Notice
 from gateway.channels.wording import FAULTS, KINDS, LABELS, PHRASES, Language, Languages, level, spoken, word
 
@@ -77,7 +78,8 @@ def rows(notice: Notice, voice: Voice, language: Language) -> Iterator[tuple[str
     yield part("predicted", _predicted(notice, voice, language))
     if "probability" in notice.details:
         yield part("probability", f"{100 * float(notice.details['probability']):.0f} %")
-    yield part("evidence", *(notice.evidence[:MOST_LINES] or [word(PHRASES, "no-evidence", language)]))
+    evidence = [worded(one, language) for one in notice.evidence[:MOST_LINES]]
+    yield part("evidence", *(evidence or [word(PHRASES, "no-evidence", language)]))
     yield part("action", _action(notice, language))
     yield part("at", voice.time(notice.at))
     if notice.step:

@@ -16,11 +16,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from notices import BOTH, EN, NOW, ZH, notice
 
+from bentos.fault import balance
 from bentos.fault.actions import ACTIONS
+from bentos.fault.evidence import parts
+from bentos.fault.laws import LAWS as LAWS_OF_UNITS
 from bentos.fault.schema import FaultCode
+from bentos.fault.symptoms import SYMPTOMS
 from gateway.channels import notice as notices
 from gateway.channels import segments, texts
 from gateway.channels.email import composed
+from gateway.channels.evidence import BALANCES, LAWS, RULES, worded
 from gateway.channels.parcel import Parcel
 from gateway.channels.targets import EmailTarget
 from gateway.channels.wording import FAULTS, LEVELS, PHRASES
@@ -198,3 +203,31 @@ def test_a_notice_comes_back_from_json_as_it_was_and_its_id_comes_from_what_it_s
     assert notices.read(notices.written(told)) == told
     assert notices.id_of(ALERT, "raised", NOW) == notices.id_of(ALERT, "raised", NOW)
     assert notices.id_of(ALERT, "raised", NOW) != notices.id_of(ALERT, "raised", NOW + timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.code)
+def test_a_rule_that_holds_is_told_in_the_readers_language(symptom):
+    said = f"{symptom.code}: {symptom.text}"
+    assert worded(said, "en") == said
+    assert worded(said, "zh") == f"{symptom.code}：{RULES[symptom.code]}"
+
+
+def test_a_law_is_told_in_words_and_not_by_its_code_alone():
+    for part in parts([f"residual_{law}" for law in LAWS_OF_UNITS] + ["supply_air_flow"]):
+        english, chinese = (worded(f"{part.code}: {part.text}", language) for language in ("en", "zh"))
+        assert "law '" not in english
+        assert (english, chinese) == (f"{part.code}: {LAWS[part.code][0]}", f"{part.code}：{LAWS[part.code][1]}")
+
+
+def test_every_cause_of_a_broken_balance_has_its_chinese():
+    medians = (dict(zip(balance.STATES, signs, strict=True)) for signs in product((-9.0, 0.0, 9.0), repeat=6))
+    causes = {balance._explained(*given)[1] for given in product([{}, *medians], (True, False))}
+    assert causes == set(BALANCES)
+    for cause in causes:
+        said = worded(f"coil_idle: -2.5 expected deviations in the median: {cause}", "zh")
+        assert said == f"coil_idle：中位数偏差为预期偏差的 -2.5 倍：{BALANCES[cause]}"
+
+
+def test_what_is_in_no_table_is_told_as_it_was_said():
+    for said in ("no code at all", "FLT-1: 212 Pa at 60 % fan speed", "coil_idle: +3 of something"):
+        assert worded(said, "zh") == worded(said, "en") == said
