@@ -15,7 +15,7 @@ from bentos.fault.operation import Operation, observe
 from bentos.fault.points import CONVERSIONS, POINTS
 from bentos.fault.reference import Reference
 from bentos.fault.schema import Question, Readings
-from bentos.fault.windows import SPAN, STEP, Window, days_of, judged, packed
+from bentos.fault.windows import SPAN, STEP, Window, judged, known_days, packed
 from bentos.serving.problems import Refused
 
 
@@ -68,14 +68,15 @@ def prepare_case(question: Question) -> Case:
         readings.loc[at - STEP] = np.nan  # silence is seen too
     seen = judged(readings, reference)
     recent = seen.last(int((seen.stamps >= at - SPAN).sum()))
+    days = known_days(seen, reference)
     operation = observe(readings[readings.index >= at - SPAN], recent, reference)
     fired, rules_judged = judge(operation)
     return Case(
         question=question,
         at=at,
         reference=reference,
-        carried=reference and reference.with_days(days_of(seen).combine_first(reference.days())),
-        window=packed(seen, reference).window(at),
+        carried=reference and reference.with_days(days),
+        window=packed(seen, reference, days).window(at),
         operation=operation,
         fired=fired,
         rules_judged=rules_judged,

@@ -69,7 +69,7 @@ def observe(readings: pd.DataFrame, seen: Judged, reference: Reference | None) -
                 f"silent for the last {STALE_HOURS} hours": silent,
             }
         ),
-        known={name: float(believed[name].notna().mean()) for name in NAMES},
+        known=dict(zip(NAMES, believed[NAMES].notna().mean().tolist(), strict=True)),
     )
 
 
@@ -79,8 +79,10 @@ def _named(doubts: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
 
 
 def _out_of_range(readings: pd.DataFrame) -> pd.DataFrame:
-    found = {name: ~readings[name].between(POINTS[name].low, POINTS[name].high) for name in NAMES if name in readings}
-    return pd.DataFrame(found, index=readings.index) & readings.notna()
+    names = [name for name in NAMES if name in readings]
+    low, high = ([getattr(POINTS[name], side) for name in names] for side in ("low", "high"))
+    values = readings[names].to_numpy(float)
+    return pd.DataFrame((values < low) | (values > high), readings.index, names)
 
 
 def _flat(seen: Judged) -> pd.DataFrame:

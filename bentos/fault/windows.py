@@ -175,9 +175,14 @@ def conditions(seen: Judged) -> dict[str, Floats]:
 
 def _least_of_day(seen: Judged) -> Floats:
     """[R] how much air passes in the quarter-hours of each day that need the least: what the boxes always let in."""
-    flow = pd.Series(seen.moved["flow_level"], seen.stamps)
-    least = flow.groupby(seen.stamps.floor("D")).transform(lambda day: day.quantile(LEAST_SHARE))
-    return np.asarray(flow.where(flow <= least))
+    flow, day = seen.moved["flow_level"], seen.stamps.floor("D").to_numpy()
+    days = np.split(flow, np.flatnonzero(day[1:] != day[:-1]) + 1)
+    return np.concatenate([np.where(of_day <= _low(of_day), of_day, np.nan) for of_day in days])
+
+
+def _low(flow: Floats) -> float:
+    known = flow[~np.isnan(flow)]
+    return float(np.quantile(known, LEAST_SHARE)) if len(known) else np.nan
 
 
 def days_of(seen: Judged) -> pd.DataFrame:
@@ -202,14 +207,23 @@ def daily(readings: pd.DataFrame, reference: Reference | None) -> pd.DataFrame:
 
 def prepare(readings: pd.DataFrame, reference: Reference | None) -> Prepared:
     """Readings as ``judged`` takes them."""
-    return packed(judged(readings, reference), reference)
+    seen = judged(readings, reference)
+    return packed(seen, reference, known_days(seen, reference))
 
 
-def packed(seen: Judged, reference: Reference | None) -> Prepared:
-    """What windows are cut from; ``seen`` against the same reference."""
+def known_days(seen: Judged, reference: Reference | None) -> pd.DataFrame:
+    """``days_of`` what was seen and, where these say nothing, those of the reference, oldest first."""
     days = days_of(seen)
-    if reference is not None:
-        days = days.combine_first(reference.days())
+    if reference is None:
+        return days
+    history = reference.days()
+    every = days.index.union(history.index)
+    newer, older = (of.reindex(index=every, columns=days.columns).to_numpy(float) for of in (days, history))
+    return pd.DataFrame(np.where(np.isnan(newer), older, newer), every, days.columns)
+
+
+def packed(seen: Judged, reference: Reference | None, days: pd.DataFrame) -> Prepared:
+    """What windows are cut from; ``seen`` and ``days`` against the same reference."""
     gapless = days[[*DAILY, HOURS]].asfreq("D")
     first_day = gapless.index[0] if len(gapless) else seen.stamps[0].floor("D")
     return Prepared(seen.stamps[0], _quarterly(seen), first_day, gapless.to_numpy(float), reference is not None)
@@ -244,7 +258,7 @@ def reference_of(readings: pd.DataFrame) -> Reference:
 
 def updated(reference: Reference, readings: pd.DataFrame) -> Reference:
     """The reference with the whole days of ``readings`` in its history; what was healthy stays as it was."""
-    return reference.with_days(daily(readings, reference).combine_first(reference.days()))
+    return reference.with_days(known_days(judged(readings, reference), reference))
 
 
 def _carried_on(days: Floats) -> Floats:
