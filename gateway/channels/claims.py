@@ -22,6 +22,7 @@ from gateway.channels.targets import LIGHTS
 from gateway.channels.texts import Voice, clock_of
 from gateway.channels.wording import wanted
 from gateway.settings import Settings
+from gateway.tables import table_of
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ LEASE_S = 2 * MOST_S + 2
 NOBODY_S = 600.0  # until it is looked again whether the chain has a channel
 KEPT = timedelta(days=7)  # what nobody could be told for so long is told no more
 DAY = timedelta(days=1)
+DELIVERIES, ATTEMPTS = table_of(Delivery), table_of(Attempt)
 LOST = "Whoever sent it ended without a word; it may have arrived."
 
 
@@ -101,9 +103,45 @@ def carried_out(errand: Errand) -> Outcome:
     return sending.send(errand.way.kind, errand.way.target, errand.parcel)
 
 
-@store.retried
 def finish(database: Engine, errand: Errand, outcome: Outcome, took_s: float, now: datetime) -> None:
     """What came of it, and what follows. Where the lease has gone to another, only what came of it."""
+    if outcome.sent and _settle(database, errand, outcome, now):
+        _note_that_it_works(database, errand, now)
+    else:
+        _follow(database, errand, outcome, took_s, now)
+    level = logging.INFO if outcome.sent else logging.WARNING
+    told = {"notice": str(errand.notice), "chain": errand.chain, "channel": errand.way.name, "said": outcome.said}
+    log.log(level, "notice %s", "sent" if outcome.sent else "not sent", extra=told)
+
+
+@store.retried
+def _settle(database: Engine, errand: Errand, outcome: Outcome, now: datetime) -> bool:
+    """What is sent and asks for nothing more; whether that was so.
+
+    As little as can be before it is durable: who is killed meanwhile has sent what another will send again.
+    """
+    if errand.way.kind in LIGHTS:
+        return False
+    one = DELIVERIES.c
+    mine = DELIVERIES.update().where(one.notice_id == errand.notice, one.chain == errand.chain)
+    held = mine.where(one.attempt == errand.attempt, one.status == "sending")
+    tried = ATTEMPTS.update().where(ATTEMPTS.c.notice_id == errand.notice, ATTEMPTS.c.chain == errand.chain)
+    result = {"result": "sent", "ended_at": now, "reason": outcome.said}
+    with store.transaction(database) as session:
+        if not store.changed(session, held, status="delivered", due_at=now, unsure=False):
+            return False
+        session.execute(tried.where(ATTEMPTS.c.number == errand.attempt).values(result))
+    return True
+
+
+@store.retried
+def _note_that_it_works(database: Engine, errand: Errand, now: datetime) -> None:
+    with store.transaction(database) as session:
+        note_health(session, errand.way.id, errand.chain, now, works=True, tried=False)
+
+
+@store.retried
+def _follow(database: Engine, errand: Errand, outcome: Outcome, took_s: float, now: datetime) -> None:
     with store.transaction(database) as session:
         ended(session, errand, outcome, now)
         delivery = session.get(Delivery, (errand.notice, errand.chain))
@@ -120,9 +158,6 @@ def finish(database: Engine, errand: Errand, outcome: Outcome, took_s: float, no
             after = {"status": "delivered", "due_at": now, "unsure": False}
         if store.changed(session, _seen(delivery), **after):
             note_health(session, errand.way.id, errand.chain, now, works=outcome.sent, tried=bool(after.get("tries")))
-    level = logging.INFO if outcome.sent else logging.WARNING
-    told = {"notice": str(errand.notice), "chain": errand.chain, "channel": errand.way.name, "said": outcome.said}
-    log.log(level, "notice %s", "sent" if outcome.sent else "not sent", extra=told)
 
 
 def ended(session: Session, errand: Errand, outcome: Outcome, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import socket
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as LINES
 from email.utils import format_datetime
@@ -30,20 +31,28 @@ def send(target: EmailTarget, parcel: Parcel) -> str:
         raise SendError(detail, hopeless=True) from None
     except (SMTPException, OSError) as wrong:
         raise SendError(_said(target, wrong), hopeless=isinstance(wrong, smtplib.SMTPAuthenticationError)) from None
-    with server:
-        try:
-            refused = server.send_message(message)
-        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as wrong:
-            raise SendError(_said(target, wrong), hopeless=_for_good(wrong)) from None
-        except smtplib.SMTPNotSupportedError as wrong:  # an address with letters that this server does not know
-            raise SendError(_said(target, wrong), hopeless=True) from None
-        except smtplib.SMTPResponseException as wrong:
-            raise SendError(_said(target, wrong), hopeless=wrong.smtp_code >= 500) from None
-        except (SMTPException, OSError) as wrong:
-            raise SendError(_said(target, wrong), unsure=True) from None
-        taken = [name for name in target.recipients if name not in refused]
-        left_out = f"; it refused {', '.join(refused)}" if refused else ""
-        return f"{target.host} took the mail for {', '.join(taken)}{left_out}."
+    try:
+        refused = server.send_message(message)
+    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as wrong:
+        raise SendError(_said(target, wrong), hopeless=_for_good(wrong)) from None
+    except smtplib.SMTPNotSupportedError as wrong:  # an address with letters that this server does not know
+        raise SendError(_said(target, wrong), hopeless=True) from None
+    except smtplib.SMTPResponseException as wrong:
+        raise SendError(_said(target, wrong), hopeless=wrong.smtp_code >= 500) from None
+    except (SMTPException, OSError) as wrong:
+        raise SendError(_said(target, wrong), unsure=True) from None
+    finally:
+        _leave(server)
+    taken = [name for name in target.recipients if name not in refused]
+    left_out = f"; it refused {', '.join(refused)}" if refused else ""
+    return f"{target.host} took the mail for {', '.join(taken)}{left_out}."
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    """It has the mail or not; its goodbye changes nothing, and nobody waits for it."""
+    with suppress(SMTPException, OSError):
+        server.putcmd("QUIT")
+    server.close()
 
 
 def composed(target: EmailTarget, parcel: Parcel) -> EmailMessage:

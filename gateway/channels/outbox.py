@@ -7,10 +7,12 @@ silent, another sends again under the same key, marked: at least once, never twi
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Engine, delete, func, select
@@ -28,7 +30,8 @@ from gateway.settings import Settings
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # sendings of one process
+AT_ONCE = 8  # sendings of one process, of which all but one wait while it is quick
+QUICK_S = 0.5
 MOST = 200  # that are looked at together
 AGAIN_S = 1.0  # until what came of a sending is written once more
 LONGEST_S = 60.0  # of one call of `deliver`; what is due then is due at once
@@ -63,10 +66,21 @@ def deliver(database: Engine, settings: Settings, now: datetime) -> datetime | N
     def clock() -> datetime:
         return now + timedelta(seconds=time.monotonic() - began)
 
+    alone = threading.Lock()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="delivery") as pool:
         while time.monotonic() - began < LONGEST_S and (due := _due(database, clock())):
-            list(pool.map(lambda one: _carry(database, settings, one, clock), due))
+            list(pool.map(lambda one: _in_turn(alone, partial(_carry, database, settings, one, clock)), due))
     return next_due(database)
+
+
+def _in_turn(alone: threading.Lock, send: Callable[[], None]) -> None:
+    """Alone, so that a sender who is killed leaves one behind that may have arrived; past one that is slow, though."""
+    mine = alone.acquire(timeout=QUICK_S)
+    try:
+        send()
+    finally:
+        if mine:
+            alone.release()
 
 
 def next_due(database: Engine) -> datetime | None:

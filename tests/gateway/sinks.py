@@ -42,6 +42,11 @@ class MailSink:
     mails: list[EmailMessage] = field(default_factory=list)
     refuses: str = ""  # said to every recipient
     hangs_s: float = 0
+    lingers_s: float = 0  # over a goodbye
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+        await asyncio.sleep(self.lingers_s)
+        return "221 Bye"
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
         if self.refuses:

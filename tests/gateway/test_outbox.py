@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import timedelta
@@ -93,6 +94,31 @@ def test_a_channel_that_takes_the_call_and_never_answers_is_left_in_time_too(her
     assert last.ended_at - NOW < 15 * SECOND
     assert last.again  # it may have reached the slow one's reader
     assert alive.events[0]["again"] is True
+
+
+def test_what_is_due_leaves_one_after_the_other_where_channels_are_quick(here, web):
+    sink = web()
+    sink.hangs_s = 0.1
+    keep(here, to("desk", sink))
+    put(here, *(notice() for _ in range(4)))
+    began = time.monotonic()
+    outbox.deliver(here, SETTINGS, NOW)
+    assert len(sink.seen) == 4
+    assert time.monotonic() - began > 4 * sink.hangs_s
+
+
+def test_past_a_slow_channel_the_others_go_on(here, web):
+    slow, quick = web(), web()
+    slow.hangs_s = 3
+    keep(here, to("slow", slow, chain="a"), to("quick", quick, chain="b"))
+    put(here, *(notice() for _ in range(4)))
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(outbox.deliver, here, SETTINGS, NOW)
+        end = time.monotonic() + 2.5
+        while len(quick.seen) < 4 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(quick.seen) == 4
+        assert not going.done()
 
 
 def test_where_all_are_dead_nothing_is_lost_and_the_first_that_works_again_tells_it(here, web, free_address):

@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def test_a_mail_server_without_tls_gets_no_password(mail):
     assert not outcome.sent
     assert "STARTTLS" in outcome.said
     assert mail.mails == []
+
+
+def test_a_mail_server_that_says_no_goodbye_has_the_mail_all_the_same(mail):
+    mail.lingers_s = 30
+    began = time.monotonic()
+    assert by_mail(mail.port).sent
+    assert time.monotonic() - began < 5
+    assert len(mail.mails) == 1
 
 
 def test_a_password_goes_over_tls_alone_to_a_server_that_is_who_it_says(monkeypatch, tmp_path):
