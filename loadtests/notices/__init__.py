@@ -1,0 +1,1 @@
+"""How many are told, how soon where a channel is dead, and how often twice: of notices, on real processes."""
