@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,18 +20,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).parent))
-import servers
 from remedies import judge
+from stores import (  # noqa: F401 - fixtures
+    all_migrations,
+    database,
+    database_url,
+    empty,
+    new_database,
+    once_migrated,
+    server,
+)
 from works import NO_BROKER
 
 from bentos.load.schema import Answer, Question
-from gateway import localkey, store
+from gateway import localkey
 from gateway.app import create_app
 from gateway.owner import owner
 from gateway.settings import Settings
 from gateway.shortway import ShortProtocol
 
-KINDS = ("sqlite", "postgresql", "mariadb")
 TOO_LITTLE = {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": "Too little is known"}
 JUDGED = {"response": [judge]}  # whatever a test provokes, it has a remedy
 
@@ -41,16 +47,16 @@ JUDGED = {"response": [judge]}  # whatever a test provokes, it has a remedy
 def running(app, http="auto") -> Iterator[str]:
     """The app behind uvicorn and its parser, or another one; gives its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, access_log=False, server_header=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    served = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, access_log=False, server_header=False))
+    thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]})
     thread.start()
-    while not server.started and thread.is_alive():
+    while not served.started and thread.is_alive():
         thread.join(0.01)
-    assert server.started, "the server did not start"
+    assert served.started, "the server did not start"
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        served.should_exit = True
         thread.join()
 
 
@@ -263,53 +269,3 @@ def free_address() -> str:
     """Where nobody listens now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Callable[[str], servers.Server]]:
-    """Starts PostgreSQL or MariaDB when it is first asked for; it runs until all tests have ended."""
-    with ExitStack() as stack:
-
-        @cache
-        def started(kind: str) -> servers.Server:
-            return stack.enter_context(getattr(servers, kind)())
-
-        yield started
-
-
-@pytest.fixture(scope="session")
-def new_database(server, tmp_path_factory):
-    """Makes an empty database of a kind; gives its URL for as long as it is there."""
-
-    @contextmanager
-    def made(kind: str) -> Iterator[str]:
-        if kind == "sqlite":
-            yield f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'x.db'}"
-        else:
-            with server(kind).database() as url:
-                yield url
-
-    return made
-
-
-@pytest.fixture(params=KINDS)
-def empty(request, new_database):
-    """A database without tables, of each kind."""
-    with new_database(request.param) as url:
-        engine = store.connect(url)
-        yield engine
-        engine.dispose()
-
-
-@pytest.fixture
-def database(empty):
-    """A database of each kind with our tables."""
-    store.migrate(empty)
-    return empty
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def database_url(request, new_database):
-    """The URL of a database of each kind, for all tests of a file."""
-    with new_database(request.param) as url:
-        yield url

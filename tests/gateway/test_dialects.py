@@ -21,7 +21,7 @@ from gateway.errors import Unavailable
 from gateway.rights import NOBODY
 from gateway.tables import Forecast, User
 
-SERVERS = pytest.mark.parametrize("empty", ["postgresql", "mariadb"], indirect=True)
+SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ def test_where_nothing_may_be_written_reading_goes_on_and_writing_is_503(databas
 
 
 @SERVERS
-def test_more_who_ask_than_there_are_connections_wait_a_little_and_are_503(empty, monkeypatch):
+def test_more_who_ask_than_there_are_connections_wait_a_little_and_are_503(database, monkeypatch):
     monkeypatch.setattr(dialects, "QUEUE_S", 1)
-    url = empty.url.render_as_string(hide_password=False)
+    url = database.url.render_as_string(hide_password=False)
     few = store.connect(url, 1)
     try:
         with few.connect(), pytest.raises(Unavailable), store.transaction(few) as session:
@@ -216,9 +216,9 @@ def test_what_a_statement_has_wrong_is_no_outage(database):
 
 
 @SERVERS
-def test_a_password_is_in_no_error_and_in_no_log(empty, caplog):
+def test_a_password_is_in_no_error_and_in_no_log(database, caplog):
     secret = "hush-hush"  # noqa: S105 - and the wrong one
-    wrong = store.connect(empty.url.set(password=secret).render_as_string(hide_password=False))
+    wrong = store.connect(database.url.set(password=secret).render_as_string(hide_password=False))
     with pytest.raises(Unavailable), store.transaction(wrong) as session:
         session.execute(text("SELECT 1"))
     wrong.dispose()

@@ -17,6 +17,8 @@ from rows import a_forecast
 from gateway import audit, migrations, store
 from gateway.tables import Base
 
+pytestmark = pytest.mark.usefixtures("all_migrations")
+
 USER, IMPORT, FORECAST = "11" * 16, "22" * 16, "33" * 16
 WHEN = "2026-01-31 23:59:59.123456"
 # As version 0003 would have written them, in SQL that all three understand.

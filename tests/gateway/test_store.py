@@ -19,6 +19,8 @@ from gateway import dialects, store
 from gateway.errors import Unavailable
 from gateway.tables import Base, Forecast
 
+pytestmark = pytest.mark.usefixtures("all_migrations")
+
 ROOT = Path(__file__).parents[2]
 
 

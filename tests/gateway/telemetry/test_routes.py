@@ -194,7 +194,7 @@ def test_a_body_that_cannot_be_read_is_refused_as_a_whole(gateway, body, kind, s
     ("body", "encoding", "status"),
     [
         (gzip.compress(b" " * 2_000_000), "gzip", 413),
-        (gzip.compress(b"[]")[:-9], "gzip", 400),
+        (gzip.compress(b"[]", mtime=0)[:-9], "gzip", 400),
         (b"[]", "gzip", 400),
         (b"[]", "br", 415),
     ],
