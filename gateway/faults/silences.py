@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from gateway import store
 from gateway.alerts import states
 from gateway.equipment.tables import Unit
-from gateway.faults import slots, watches
+from gateway.faults import watches
+from gateway.faults.slots import Slots
 from gateway.faults.tables import Watch
 from gateway.settings import Settings
 from gateway.telemetry import readings
@@ -39,17 +40,13 @@ def _readings(session: Session, now: datetime) -> None:
 
 
 def _predictions(session: Session, now: datetime, catch_up: timedelta) -> None:
-    newest, watched = readings.newest(session), {row.unit_id: row for row in session.scalars(select(Watch))}
-    for unit in watches.predictable(session, newest):
-        if unit.id in watched:
-            if stuck(watched[unit.id], (unit, newest[unit.id]), now, catch_up):
-                states.silence(session, unit.id, watched[unit.id].moved_at, now, "predictions")
-            else:
-                states.heard(session, unit.id, now, "predictions")
+    for unit, watch, found in watches.due(session, now, catch_up):
+        if stuck(watch, found, now):
+            states.silence(session, unit.id, watch.moved_at, now, "predictions")
+        else:
+            states.heard(session, unit.id, now, "predictions")
 
 
-def stuck(watch: Watch, known: tuple[Row[str, str, int], datetime], now: datetime, catch_up: timedelta) -> bool:
+def stuck(watch: Watch, found: Slots, now: datetime) -> bool:
     """Whether a slot is due for so long, and none was done meanwhile."""
-    unit, newest = known
-    found = slots.due(watch.done_until, newest, timedelta(seconds=unit.interval_s), now, catch_up)
     return bool(found.due) and now - max(watch.moved_at, found.due[0]) > STUCK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from gateway.alerts.findings import Finding
 from gateway.equipment.outlook import outlook
 from gateway.equipment.tables import Unit, UnitPoint
 from gateway.faults import slots
+from gateway.faults.slots import Slots
 from gateway.faults.tables import Prediction, Watch
 from gateway.tables import table_of
 from gateway.tasks import LostError
@@ -25,6 +26,8 @@ from gateway.telemetry import readings
 LEASE = timedelta(seconds=60)  # longer than an answer may take
 LOOK_AGAIN = timedelta(seconds=10)  # after an answer that could not be had
 MOST_SLOTS = 48  # of a turn; others wait for theirs
+Known = Row[str, str, int]  # a unit's id, kind and interval_s
+Due = tuple[Known, Watch, Slots]
 PREDICTIONS, WATCHES = table_of(Prediction), table_of(Watch)
 
 
@@ -54,18 +57,25 @@ class Asked:
 def take(database: Engine, now: datetime, catch_up: timedelta, most: int) -> list[Turn]:
     """So many units whose turn it is; for others they are held from now on."""
     with store.transaction(database) as session:
-        newest, watched = readings.newest(session), {row.unit_id: row for row in session.scalars(select(Watch))}
         turns = []
-        for unit in predictable(session, newest):
-            watch = watched.get(unit.id) or _begin(session, unit.id, now)
-            if watch and (turn := _turn(session, watch, (unit, newest[unit.id]), now, catch_up)):
+        for unit, watch, found in due(session, now, catch_up, begin=True):
+            if turn := _turn(session, unit, watch, found, now):
                 turns.append(turn)
             if len(turns) == most:
                 break
         return turns
 
 
-def predictable(session: Session, heard: Collection[str]) -> list[Row[str, str, int]]:
+def due(session: Session, now: datetime, catch_up: timedelta, *, begin: bool = False) -> Iterator[Due]:
+    """Each unit that is watched with its slots that are due; it may ``begin`` to watch those that are not yet."""
+    newest, watched = readings.newest(session), {row.unit_id: row for row in session.scalars(select(Watch))}
+    for unit in predictable(session, newest):
+        if watch := watched.get(unit.id) or (_begin(session, unit.id, now) if begin else None):
+            interval = timedelta(seconds=unit.interval_s)
+            yield unit, watch, slots.due(watch.done_until, newest[unit.id], interval, now, catch_up)
+
+
+def predictable(session: Session, heard: Collection[str]) -> list[Known]:
     """Units with the points for it of which something was heard: id, kind, interval_s."""
     points: dict[str, list[str]] = {}
     for unit_id, point in session.execute(select(UnitPoint.unit_id, UnitPoint.point)):
@@ -82,14 +92,8 @@ def _begin(session: Session, unit_id: str, now: datetime) -> Watch | None:
     return session.get(Watch, unit_id)
 
 
-def _turn(
-    session: Session, watch: Watch, known: tuple[Row[str, str, int], datetime], now: datetime, catch_up: timedelta
-) -> Turn | None:
-    if watch.free_at > now:
-        return None
-    unit, newest = known
-    found = slots.due(watch.done_until, newest, timedelta(seconds=unit.interval_s), now, catch_up)
-    if not found.due:
+def _turn(session: Session, unit: Known, watch: Watch, found: Slots, now: datetime) -> Turn | None:
+    if watch.free_at > now or not found.due:
         return None
     held = update(Watch).where(Watch.unit_id == unit.id, Watch.attempt == watch.attempt, Watch.free_at <= now)
     values = {"attempt": watch.attempt + 1, "free_at": now + LEASE, "skipped": watch.skipped + found.skipped}
