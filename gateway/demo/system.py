@@ -30,8 +30,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, model: Path) -> Iterator[httpx.Client]:
+def running(folder: Path, model: Path, **more: str) -> Iterator[httpx.Client]:
     """Both servers on data in ``folder``, with a fault model that answers; the client is logged in as their admin.
+
+    ``more`` are settings by their names.
 
     Raises ``RuntimeError`` where the model cannot be used, or they do not answer in two minutes.
     """
@@ -48,6 +50,7 @@ def running(folder: Path, model: Path) -> Iterator[httpx.Client]:
         "BENTOML_HOME": str(folder / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "true",
         "OMP_NUM_THREADS": "1",
+        **more,
     }
     (folder / "bentoml").mkdir(parents=True, exist_ok=True)
     others = {name: said for name, said in os.environ.items() if not name.startswith(("FOREWATT_", "CELERY_"))}

@@ -111,7 +111,7 @@ def of_turtle(turtle: bytes, point: str) -> Iterator[tuple[str, Values]]:
             yield thing.at or "", {point: value}
 
 
-def _switch(text: str) -> Switch:
+def switch(text: str) -> Switch:
     point, _, rule = text.partition("=")
     column, _, above = rule.rpartition(">")
     return Switch(point.strip(), column.strip(), float(above))
@@ -122,7 +122,7 @@ def _asked(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("file", type=Path, help="a CSV with a column for each time series, or a .ttl with values in it")
     parser.add_argument("--unit", required=True, help="the id of the unit, which has to be declared")
     parser.add_argument("--zone", type=ZoneInfo, default=ZoneInfo("UTC"), help="of times without an offset")
-    parser.add_argument("--on", type=_switch, action="append", default=[], metavar="POINT=COLUMN>NUMBER")
+    parser.add_argument("--on", type=switch, action="append", default=[], metavar="POINT=COLUMN>NUMBER")
     parser.add_argument("--point", help="of a .ttl: which point its values are")
     parser.add_argument("--shift-days", type=float, default=0, help="so that an old table ends nearer to now")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="of the gateway")
