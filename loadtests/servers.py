@@ -7,12 +7,14 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import HTTPServer
 from pathlib import Path
 
 import psutil
@@ -102,6 +104,19 @@ class Running:
             with suppress(psutil.NoSuchProcess):
                 left.kill()
         self.process.wait()
+
+
+@contextmanager
+def answering(server: HTTPServer) -> Iterator[None]:
+    """One of Python's own, in a thread of its own until the block ends."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Starter:

@@ -21,6 +21,7 @@ import httpx
 from gateway.demo import mailbox, player, system
 from gateway.demo.mailbox import Mailbox
 from gateway.demo.player import Story
+from gateway.demo.system import done
 from gateway.equipment.measures import allowed
 from gateway.faults.slots import floor
 
@@ -60,7 +61,7 @@ def _play(client: httpx.Client, letters: Mailbox, story: Story, port: int) -> bo
     _say(f"four healthy weeks are read; {UNIT}'s reference is made of them")
     _send(client, story, story.begin, healthy_until)
     period = {"since": story.begin.isoformat(), "until": healthy_until.isoformat()}
-    _done(client.post(f"/api/v1/units/{UNIT}/healthy", json=period))
+    done(client.post(f"/api/v1/units/{UNIT}/healthy", json=period))
     told: list[str] = []
     at = healthy_until
     while at < story.end and told[-1:] != ["cleared"]:
@@ -76,10 +77,10 @@ def _play(client: httpx.Client, letters: Mailbox, story: Story, port: int) -> bo
 def _prepare(client: httpx.Client, story: Story, port: int) -> None:
     """The unit, somebody's address, and an alert that does not wait for hours that pass in seconds here."""
     points = {name: {"unit": allowed(name)[0]} for name in story.points}
-    _done(client.put(f"/api/v1/units/{UNIT}", json={"name": NAME, "interval_s": STEP.seconds, "points": points}))
+    done(client.put(f"/api/v1/units/{UNIT}", json={"name": NAME, "interval_s": STEP.seconds, "points": points}))
     target = {"host": mailbox.HOST, "port": port, "security": "none", "sender": "forewatt@example.org"}
     channel = {"name": "mail", "kind": "email", "target": target | {"recipients": ["shift@example.org"]}}
-    _done(client.post("/api/v1/channels", json=channel))
+    done(client.post("/api/v1/channels", json=channel))
     threshold = {
         "on": 0.8,
         "off": 0.4,
@@ -88,15 +89,15 @@ def _prepare(client: httpx.Client, story: Story, port: int) -> None:
         "on_delay_s": [0, 0, 0, 0],
         "off_delay_s": 0,
     }
-    _done(client.put("/api/v1/alerts/thresholds", json={"threshold": threshold}))
+    done(client.put("/api/v1/alerts/thresholds", json={"threshold": threshold}))
     # Its sensors fall silent for hours at times, as real ones do; for that nobody is called here.
     never = {"least_level": 4}
-    _done(client.put("/api/v1/alerts/thresholds", json={"fault": "F-COMMS", "threshold": never}))
+    done(client.put("/api/v1/alerts/thresholds", json={"fault": "F-COMMS", "threshold": never}))
 
 
 def _send(client: httpx.Client, story: Story, since: datetime, until: datetime) -> None:
     table = story.table(since, until)
-    _done(
+    done(
         client.post("/api/v1/telemetry", params={"unit_id": UNIT}, content=table, headers={"Content-Type": "text/csv"})
     )
 
@@ -105,7 +106,7 @@ def _prediction(client: httpx.Client, at: datetime) -> dict[str, Any] | None:
     """The one for this moment, when it has been made; nothing where there was too little to say."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        said = _done(client.get(f"/api/v1/units/{UNIT}/predictions", params={"limit": 1, "details": True})).json()
+        said = done(client.get(f"/api/v1/units/{UNIT}/predictions", params={"limit": 1, "details": True})).json()
         if said["done_until"] and datetime.fromisoformat(said["done_until"]) >= at:
             found: list[dict[str, Any]] = said["items"]
             return found[0] if found and datetime.fromisoformat(found[0]["slot"]) >= at else None
@@ -129,17 +130,11 @@ def _read(client: httpx.Client, letter: EmailMessage) -> str:
     body = letter.get_body(("plain",))
     _say(f"\n  ✉ {letter['Subject']}")
     _say("".join(f"    {line}\n" for line in str(body.get_content() if body else "").splitlines()))
-    standing = _done(client.get("/api/v1/alerts", params={"state": "active"})).json()["items"]
+    standing = done(client.get("/api/v1/alerts", params={"state": "active"})).json()["items"]
     for alert in standing:
-        _done(client.post(f"/api/v1/alerts/{alert['id']}/acknowledge", json={"note": "The filter is ordered."}))
+        done(client.post(f"/api/v1/alerts/{alert['id']}/acknowledge", json={"note": "The filter is ordered."}))
         _say("  acknowledged; the repair is under way\n")
     return "raised" if standing else "cleared"
-
-
-def _done(response: httpx.Response) -> httpx.Response:
-    if response.is_error:
-        raise RuntimeError(f"{response.request.method} {response.request.url.path}: {response.text[:2000]}")
-    return response
 
 
 def _say(words: str) -> None:

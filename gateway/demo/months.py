@@ -26,6 +26,7 @@ import httpx
 from gateway.alerts.findings import Finding
 from gateway.demo import page, replayed, system
 from gateway.demo.__main__ import CANDIDATE
+from gateway.demo.system import done
 from gateway.equipment.history import Message, Switch, Values, messages, of_table, switch
 from gateway.faults.slots import floor
 
@@ -105,7 +106,7 @@ def _live(client: httpx.Client, asked: Asked) -> page.Told:
             healthy_until = last
             _wait(client, unit["id"], floor(last, interval))
             period = {"since": rows[0][0].isoformat(), "until": last.isoformat()}
-            _done(client.post(f"/api/v1/units/{unit['id']}/healthy", json=period))
+            done(client.post(f"/api/v1/units/{unit['id']}/healthy", json=period))
         counts += _send(client, day)
         last = datetime.fromisoformat(day["times"][-1])
     _wait(client, unit["id"], floor(rows[-1][0], interval))
@@ -130,15 +131,15 @@ def _rows(day: Message) -> Iterator[tuple[str, Values]]:
 def _declare(client: httpx.Client, asked: Asked) -> tuple[dict[str, Any], dict[str, Any]]:
     """The one unit of the model, with the points that are made of a column."""
     sent = {"file": (asked.model.name, asked.model.read_bytes())}
-    uploaded = _done(client.post("/api/v1/equipment/brick", params={"ids": "label"}, files=sent)).json()
+    uploaded = done(client.post("/api/v1/equipment/brick", params={"ids": "label"}, files=sent)).json()
     (found,) = uploaded["units"]
     place = f"/api/v1/units/{found['id']}"
     for one in asked.on:
-        _done(client.put(f"{place}/points/{one.point}", json={"unit": "1"}))
-    kept = _done(client.get(place)).json()
+        done(client.put(f"{place}/points/{one.point}", json={"unit": "1"}))
+    kept = done(client.get(place)).json()
     same = {name: kept[name] for name in ("name", "kind", "place", "fed_by")}
     whole = same | {"zone": asked.zone.key, "interval_s": asked.interval_s, "points": kept["points"]}
-    return _done(client.put(place, json=whole)).json(), found
+    return done(client.put(place, json=whole)).json(), found
 
 
 def _days(asked: Asked, unit: str, columns: dict[str, str]) -> list[Message]:
@@ -151,7 +152,7 @@ def _days(asked: Asked, unit: str, columns: dict[str, str]) -> list[Message]:
 
 
 def _send(client: httpx.Client, day: Message) -> Counter[str]:
-    said = _done(client.post("/api/v1/telemetry", json=day)).json()
+    said = done(client.post("/api/v1/telemetry", json=day)).json()
     return Counter({word: count for word, count in said.items() if isinstance(count, int)})
 
 
@@ -159,7 +160,7 @@ def _wait(client: httpx.Client, unit: str, at: datetime) -> None:
     """Until all before it is predicted, or could not be."""
     seen, moved = "", time.monotonic()
     while time.monotonic() - moved < STUCK_S:
-        said = _done(client.get(f"/api/v1/units/{unit}/predictions", params={"limit": 1})).json()["done_until"] or ""
+        said = done(client.get(f"/api/v1/units/{unit}/predictions", params={"limit": 1})).json()["done_until"] or ""
         if said and datetime.fromisoformat(said) >= at:
             return
         if said != seen:
@@ -175,16 +176,10 @@ def _predictions(client: httpx.Client, unit: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     where: str | None = f"/api/v1/units/{unit}/predictions?details=true&limit={MOST}"
     while where:
-        said = _done(client.get(where))
+        said = done(client.get(where))
         found += [made["answer"] for made in said.json()["items"]]
         where = said.links.get("next", {}).get("url")
     return found[::-1]
-
-
-def _done(response: httpx.Response) -> httpx.Response:
-    if response.is_error:
-        raise RuntimeError(f"{response.request.method} {response.request.url.path}: {response.text[:2000]}")
-    return response
 
 
 if __name__ == "__main__":

@@ -78,6 +78,13 @@ def _publish(model: Path, environment: dict[str, str]) -> None:
         raise RuntimeError(f"{model} cannot be published: {done.stderr[-2000:]}")
 
 
+def done(response: httpx.Response) -> httpx.Response:
+    """The same where all is well. Raises ``RuntimeError`` with what was said."""
+    if response.is_error:
+        raise RuntimeError(f"{response.request.method} {response.request.url.path}: {response.text[:2000]}")
+    return response
+
+
 def _wait(client: httpx.Client, servers: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + PATIENCE_S
     while servers.poll() is None and time.monotonic() < end:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, delete
 
 from gateway import store
 from gateway.channels.tables import Channel
+from loadtests.servers import answering
 
 HOST = "127.0.0.1"
 
@@ -48,16 +48,11 @@ def web() -> Iterator[Web]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
-        server.daemon_threads = True
-        sink.url = f"http://{HOST}:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield sink
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer((HOST, 0), Handler)
+    server.daemon_threads = True
+    sink.url = f"http://{HOST}:{server.server_port}"
+    with answering(server):
+        yield sink
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from loadtests import databases
-from loadtests.servers import free_port
+from loadtests.servers import answering, free_port
 
 
 @dataclass
@@ -136,17 +136,12 @@ def web(known: Path | None = None) -> Iterator[WebSink]:
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        sink.url = f"{'https' if known else 'http'}://127.0.0.1:{server.server_port}"
-        if shown := _shown(known):
-            server.socket = shown.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield sink
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    sink.url = f"{'https' if known else 'http'}://127.0.0.1:{server.server_port}"
+    if shown := _shown(known):
+        server.socket = shown.wrap_socket(server.socket, server_side=True)
+    with answering(server):
+        yield sink
 
 
 @contextmanager
