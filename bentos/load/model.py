@@ -20,7 +20,7 @@ from bentos.load.features import design_matrix
 from bentos.load.known import Known, known_from
 from bentos.load.profile import Profile
 from bentos.load.schema import ANNUAL_DAYS, MODEL_DAYS, Answer, Day, Model, ModelType, Peak, Question, Reading, Strict
-from bentos.serving.graphs import session
+from bentos.serving.graphs import Regressor
 from bentos.serving.problems import Refused, invalid
 from bentos.serving.tensors import TensorSpec
 
@@ -69,7 +69,7 @@ class LoadModel:
         self.name, self.version = self.manifest.name, self.manifest.version
         self.input = TensorSpec("features", "FP64", (-1, len(self.manifest.features)))
         self.outputs = [TensorSpec(name, "FP64", (-1,)) for name in ("Ensemble", *members())]
-        self._sessions = {name: session(artifact.files[f"{name.lower()}.onnx"]) for name in members()}
+        self._graphs = {name: Regressor(artifact.files[f"{name.lower()}.onnx"]) for name in members()}
         self.parameters = Parameters.model_validate(self.manifest.parameters)
         self._errors = {kind: np.array(rows, dtype=float) for kind, rows in json.loads(artifact.files[ERRORS]).items()}
 
@@ -143,8 +143,7 @@ class LoadModel:
         return self._errors["years" if len(known.days) >= ANNUAL_DAYS else "short"]
 
     def _member(self, name: str, features: Floats) -> Floats:
-        found: Floats = self._sessions[name].run(["prediction"], {"features": features})[0]
-        return np.clip(found, -LARGEST_CORRECTION, LARGEST_CORRECTION)
+        return np.clip(self._graphs[name](features), -LARGEST_CORRECTION, LARGEST_CORRECTION)
 
     def _worded(self, question: Question, known: Known, possible: Floats) -> Answer:
         days = _days(question, possible)

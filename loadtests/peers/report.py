@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtests.peers.environments import version
 from loadtests.peers.measure import Measured
-from loadtests.peers.roster import Peer
+from loadtests.peers.roster import OURS_ALONE, Peer
 
 Rounds = Mapping[str, Sequence[Measured]]  # by peer's name, all rounds and connections
 
@@ -21,8 +21,10 @@ HEAD = """# The same model behind every server
 
 Made by `{command}`. In each round every server was started afresh, its answers compared with ONNX Runtime's own
 (within 1e-6), then driven by wrk on one thread at each number of connections after a warm-up; the order of the servers
-turns from round to round. One server process or worker each, `OMP_NUM_THREADS=1`, one ONNX Runtime thread. wrk and the
-server share the machine's cores, and wrk waits for each answer before it asks again (a closed loop): compare ratios.
+turns from round to round. One server process or worker each, `OMP_NUM_THREADS=1`, one thread for the model. All
+but ours run the graph in ONNX Runtime; ours walks large forests by its own compiled code (bentos/serving/forests.py),
+and `ours-onnxruntime` is our server without that. wrk and the server share the machine's cores, and wrk waits for each
+answer before it asks again (a closed loop): compare ratios.
 Medians over the rounds; in brackets the lowest and highest. CPU and memory are those of all of a server's processes.
 """
 
@@ -46,12 +48,18 @@ def _in_short(rounds: Rounds) -> list[str]:
     """What the comparison is for, and whether the machine was quiet."""
     every = [one.others_cores for found in rounds.values() for one in found] or [0.0]
     lines = [f"Meanwhile other programs used {median(every):.2f} cores in the median, {max(every):.2f} at most."]
-    rivals = {name for name, found in rounds.items() if found} - {"ours", "echo"}
+    rivals = {name for name, found in rounds.items() if found} - {"ours", OURS_ALONE, "echo"}
     if rounds.get("ours") and rivals:
         ours, best = _at("ours", rounds, 64), max((_at(name, rounds, 64) for name in rivals), key=lambda m: m["rate"])
         ratio = f"× {ours['rate'] / best['rate']:.2f} of the best peer's ({best['name']}, {best['rate']:,.0f})"
         tails = f"p99 {ours['p99']:.1f} ms, its {best['p99']:.1f} ms"
         lines.append(f"\n- 64 connections: {ours['rate']:,.0f} requests/s, {ratio}; {tails}.")
+        if rounds.get(OURS_ALONE):
+            alone = _at(OURS_ALONE, rounds, 64)
+            ratio = f"× {alone['rate'] / best['rate']:.2f} of the best peer's"
+            lines.append(
+                f"- The same with ONNX Runtime alone: {alone['rate']:,.0f}, {ratio}; p99 {alone['p99']:.1f} ms."
+            )
     if rounds.get("ours") and rounds.get("bare"):
         ours, bare = _at("ours", rounds, 1), _at("bare", rounds, 1)
         ratio = f"× {ours['p50'] / bare['p50']:.2f} of bare uvicorn's without batching"

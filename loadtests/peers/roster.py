@@ -39,10 +39,11 @@ class Peer:
     echoes: bool = False
     ours: bool = False  # runs in this environment, and may lie elsewhere
     place: Path = HERE
+    lies_in: str = ""  # another's folder
 
     @property
     def folder(self) -> Path:
-        return self.place / self.name
+        return self.place / (self.lies_in or self.name)
 
     @property
     def requirements(self) -> Path:
@@ -54,9 +55,18 @@ FAST = ("--loop", "uvloop", "--http", "httptools", "--log-level", "warning")
 
 BENTOML = ("bentoml", "serve", "--host", "127.0.0.1", "--port", "{port}")
 OURS = Peer("ours", (*BENTOML, "server:Forest"), "our inference server: adaptive batching, nothing set", ours=True)
+OURS_ALONE = "ours-onnxruntime"
 
 PEERS = (
     OURS,
+    Peer(
+        OURS_ALONE,
+        OURS.command,
+        "the same with ONNX Runtime alone, as all others have it: what is the server's, and what the forest's",
+        environment={"FOREST_IN": "onnxruntime"},
+        ours=True,
+        lies_in=OURS.name,
+    ),
     Peer("echo", UVICORN + FAST, "uvicorn (uvloop, httptools), no model: the ceiling", echoes=True),
     Peer("bare", UVICORN + FAST, "uvicorn (uvloop, httptools, orjson), no batching"),
     Peer(

@@ -19,8 +19,8 @@ def test_what_a_batch_may_be_comes_from_the_environment(monkeypatch):
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_a_model_computes_in_as_many_threads_as_the_environment_says(monkeypatch, threads):
     monkeypatch.setenv("FOREWATT_MODEL_THREADS", threads)
-    sessions = open_model(RELEASED)._sessions.values()  # which also proves that its answers are the recorded ones
-    assert {session.get_session_options().intra_op_num_threads for session in sessions} == {int(threads)}
+    graphs = open_model(RELEASED)._graphs.values()  # which also proves that its answers are the recorded ones
+    assert {graph._session.get_session_options().intra_op_num_threads for graph in graphs} == {int(threads)}
 
 
 @pytest.mark.parametrize(("name", "value"), [("LINGER_MS", "-1"), ("LINGER_MS", "nan"), ("MODEL_THREADS", "0")])
