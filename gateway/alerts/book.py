@@ -52,6 +52,9 @@ class Book(Protocol):
     def add(self, row: AlertRow) -> None:
         """A new alert."""
 
+    def name(self, row: AlertRow, fault: str, slot: str) -> None:
+        """What the alert is about, and by that its key."""
+
     def note(self, step: AlertStep) -> None:
         """A change, for ever."""
 
@@ -134,6 +137,11 @@ class MemoryBook:
         self.rows.append(row)
         self._by_slot[row.slot or ""] = row
         self._by_unit.setdefault(row.unit_id, []).append(row)
+
+    def name(self, row: AlertRow, fault: str, slot: str) -> None:
+        del self._by_slot[row.slot or ""]
+        row.fault, row.slot = fault, slot
+        self._by_slot[slot] = row
 
     def note(self, step: AlertStep) -> None:
         self.steps.append(step)

@@ -21,6 +21,8 @@ from gateway.channels.notice import id_of
 SILENCE_LEVEL = 3
 FEWEST_TOGETHER = 2  # silent units that may be silent for one reason
 
+Alerts = dict[str | None, AlertRow]  # of a unit, by fault
+
 
 @dataclass(frozen=True, slots=True)
 class By:
@@ -36,9 +38,11 @@ NOBODY = By()
 
 def observe(book: Book, finding: Finding, now: datetime) -> None:
     """What a prediction says, about the fault that it names and all that stand for this unit."""
-    rows = {row.fault: row for row in book.newest(finding.unit_id) if row.about == "fault"}
+    rows: Alerts = {row.fault: row for row in book.newest(finding.unit_id) if row.about == "fault"}
     away = bool(rows or finding.level) and book.away(finding.unit_id, now)
-    for fault in dict.fromkeys((finding.fault, *rows)):
+    rows = _named(book, rows, finding.fault, now)
+    known = finding.fault is None and any(fault and row.state not in ENDED for fault, row in rows.items())
+    for fault in dict.fromkeys(rows if known else (finding.fault, *rows)):  # no second alert for want of a name
         row, force = rows.get(fault), book.in_force("fault", finding.unit_id, fault)
         heard = said(finding, fault, force.threshold)
         if row is None or machine.fresh(row.alert, heard, now, force.rules):
@@ -49,6 +53,19 @@ def observe(book: Book, finding: Finding, now: datetime) -> None:
                 row.finding = finding.shown()
             apply(book, row, heard, now)
             _outgrow(book, row, now)
+
+
+def _named(book: Book, rows: Alerts, fault: str | None, now: datetime) -> Alerts:
+    """The alerts of a unit; one that stood without a fault's name has it from now on, so that nobody is told twice."""
+    unnamed, before = rows.get(None), rows.get(fault)
+    if fault is None or unnamed is None or unnamed.state in ENDED or (before and before.state != State.CLEARED):
+        return rows
+    if before:
+        before.slot = None
+    book.name(unnamed, fault, _slot("fault", unnamed.unit_id, fault))
+    _note(book, unnamed, State(unnamed.state), now, By(note=f"named {fault}"))
+    del rows[None]
+    return rows | {fault: unnamed}
 
 
 def tick(book: Book, now: datetime) -> datetime | None:
@@ -113,7 +130,7 @@ def _begin(
 ) -> None:
     """A new alert; the one before it on its key is history."""
     about, unit_id, fault = key
-    slot = "\x1f".join((about, unit_id, fault or ""))
+    slot = _slot(*key)
     before = next((row for row in book.newest(unit_id) if row.slot == slot), None)
     force = book.in_force(about, unit_id, fault)
     if before is not None:
@@ -138,6 +155,10 @@ def _begin(
     book.add(row)
     _note(book, row, None, now, NOBODY)
     run(book, row, now)
+
+
+def _slot(about: About, unit_id: str, fault: str | None) -> str:
+    return "\x1f".join((about, unit_id, fault or ""))
 
 
 def _step(book: Book, row: AlertRow, event: Event, now: datetime, by: By) -> None:

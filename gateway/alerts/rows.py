@@ -79,6 +79,12 @@ class RowBook:
         self._session.add(row)
         self._session.flush()
 
+    def name(self, row: AlertRow, fault: str, slot: str) -> None:
+        """What was there before it gives its slot up first."""
+        self._session.flush()
+        row.fault, row.slot = fault, slot
+        self._session.flush()
+
     def note(self, step: AlertStep) -> None:
         """For ever."""
         self._session.add(step)
