@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from gateway import store
 from gateway.alerts import states
-from gateway.channels import outbox
+from gateway.channels import outbox, receipts
 from gateway.faults import predicting, silences
 from gateway.rounds import Round
 from gateway.settings import Settings
@@ -29,8 +29,10 @@ def _old_readings(database: Engine, settings: Settings) -> None:
     retention.sweep(database, settings, datetime.now(UTC))
 
 
-def _old_notices(database: Engine, _: Settings) -> None:
-    outbox.tidy(database, datetime.now(UTC))
+def _old_notices(database: Engine, settings: Settings) -> None:
+    now = datetime.now(UTC)
+    outbox.tidy(database, now)
+    receipts.tidy(settings.data, now)
 
 
 DUTIES = {

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Update, func, select, update
 from sqlalchemy.orm import Session
 
 from gateway import store
-from gateway.channels import chain, sending
+from gateway.channels import chain, receipts, sending
 from gateway.channels import notice as notices
 from gateway.channels.notice import Notice
 from gateway.channels.parcel import MOST_S, Parcel
@@ -33,6 +33,7 @@ KEPT = timedelta(days=7)  # what nobody could be told for so long is told no mor
 DAY = timedelta(days=1)
 DELIVERIES, ATTEMPTS = table_of(Delivery), table_of(Attempt)
 LOST = "Whoever sent it ended without a word; it may have arrived."
+TAKEN = "It was taken; whoever sent it ended before the database knew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ def claim(database: Engine, settings: Settings, which: tuple[UUID, str], now: da
             return None
         notice = notices.read(session.get_one(StoredNotice, delivery.notice_id).content)
         if lost := delivery.status == "sending":
+            if receipts.noted(settings.data, _key(delivery), delivery.attempt):
+                _delivered(session, which, delivery.attempt, TAKEN, now)
+                return None
             chain.lose(delivery)
         candidates = _candidates(session, delivery, notice)
         channel = chain.chosen(candidates, delivery, now)
@@ -122,15 +126,19 @@ def _settle(database: Engine, errand: Errand, outcome: Outcome, now: datetime) -
     """
     if errand.way.kind in LIGHTS:
         return False
-    one = DELIVERIES.c
-    mine = DELIVERIES.update().where(one.notice_id == errand.notice, one.chain == errand.chain)
-    held = mine.where(one.attempt == errand.attempt, one.status == "sending")
-    tried = ATTEMPTS.update().where(ATTEMPTS.c.notice_id == errand.notice, ATTEMPTS.c.chain == errand.chain)
-    result = {"result": "sent", "ended_at": now, "reason": outcome.said}
     with store.transaction(database) as session:
-        if not store.changed(session, held, status="delivered", due_at=now, unsure=False):
-            return False
-        session.execute(tried.where(ATTEMPTS.c.number == errand.attempt).values(result))
+        return _delivered(session, (errand.notice, errand.chain), errand.attempt, outcome.said, now)
+
+
+def _delivered(session: Session, which: tuple[UUID, str], attempt: int, said: str, now: datetime) -> bool:
+    """Whether the delivery still stood at this attempt."""
+    number, name = which
+    mine = DELIVERIES.update().where(DELIVERIES.c.notice_id == number, DELIVERIES.c.chain == name)
+    held = mine.where(DELIVERIES.c.attempt == attempt, DELIVERIES.c.status == "sending")
+    if not store.changed(session, held, status="delivered", due_at=now, unsure=False):
+        return False
+    tried = ATTEMPTS.update().where(ATTEMPTS.c.notice_id == number, ATTEMPTS.c.chain == name)
+    session.execute(tried.where(ATTEMPTS.c.number == attempt).values(result="sent", ended_at=now, reason=said))
     return True
 
 

@@ -19,12 +19,13 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from gateway import store
-from gateway.channels import chain, claims
+from gateway.channels import chain, claims, receipts
 from gateway.channels import notice as notices
 from gateway.channels.claims import OPEN, Errand
 from gateway.channels.notice import Notice
 from gateway.channels.sending import Outcome
 from gateway.channels.tables import Attempt, Channel, Delivery, Lamp, StoredNotice
+from gateway.channels.targets import LIGHTS
 from gateway.errors import Unavailable
 from gateway.settings import Settings
 
@@ -132,6 +133,8 @@ def _go_on(database: Engine, settings: Settings, which: tuple[UUID, str], clock:
     while (errand := claims.claim(database, settings, which, clock())) is not None:
         began = clock()
         outcome = claims.carried_out(errand)
+        if outcome.sent and errand.way.kind not in LIGHTS:  # what a light shows may have to change meanwhile
+            receipts.note(settings.data, errand.parcel.key, errand.attempt, clock())
         took_s = (clock() - began).total_seconds()
         _write(database, errand, outcome, took_s, clock)
 

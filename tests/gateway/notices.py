@@ -1,6 +1,8 @@
 """Notices and channels as tests want them: made of few words, kept without asking, and a clock that is moved."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
@@ -15,7 +17,8 @@ from gateway.settings import Settings
 
 NOW = datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
 EN, ZH, BOTH = (Voice(languages, UTC, "https://forewatt.example") for languages in ("en", "zh", "both"))
-SETTINGS = Settings(public_url="https://forewatt.example")
+DATA = TemporaryDirectory(prefix="notices")
+SETTINGS = Settings(public_url="https://forewatt.example", data=Path(DATA.name))
 
 
 def notice(kind="raised", alert: UUID | None = None, at=NOW, **more) -> Notice:

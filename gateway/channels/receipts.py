@@ -1,0 +1,48 @@
+"""What a channel has taken, noted in a file the moment that it says so.
+
+The database needs milliseconds until it knows, in which its sender may be killed; a line in a file needs a fiftieth of
+one, and outlives its writer. It is read where a sender ended without a word, so that nobody is told twice. Where the
+file is out of reach, as another machine's is, the notice is sent again and marked.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FOLDER = "receipts"  # a file for each day
+KEPT = timedelta(days=2)  # far longer than a lease
+
+
+def note(data: Path, key: str, attempt: int, now: datetime) -> None:
+    """Never raises: without it one may be told twice, which is better than not at all."""
+    folder = data / FOLDER
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (folder / now.date().isoformat()).open("ab", buffering=0) as file:
+            file.write(_line(key, attempt))  # one call, so that lines of several processes do not mix
+    except OSError as wrong:
+        log.warning("a receipt could not be noted: %s", wrong)
+
+
+def noted(data: Path, key: str, attempt: int) -> bool:
+    """Whether a channel has taken it."""
+    return any(_line(key, attempt) in path.read_bytes() for path in _days(data))
+
+
+def tidy(data: Path, now: datetime) -> None:
+    """Forgets what nobody will ask for."""
+    for path in _days(data):
+        if date.fromisoformat(path.name) < (now - KEPT).date():
+            path.unlink(missing_ok=True)
+
+
+def _days(data: Path) -> list[Path]:
+    return list((data / FOLDER).glob("????-??-??"))
+
+
+def _line(key: str, attempt: int) -> bytes:
+    return f"{key} {attempt}\n".encode()

@@ -1,0 +1,85 @@
+"""What a channel has taken is known to whoever comes after a sender that was killed."""
+
+import sys
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import sinks
+from notices import NOW, SETTINGS, attempts, channel, keep, notice, put, statuses
+
+from gateway import store
+from gateway.channels import claims, outbox, receipts
+
+LEASE = timedelta(seconds=claims.LEASE_S)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """With a folder of its own."""
+    return SETTINGS.model_copy(update={"data": tmp_path})
+
+
+@pytest.fixture
+def killed(tmp_path, settings):
+    """A database, a webhook, and a notice that it took from a sender who was killed before he could write it down."""
+    engine, told = store.connect(f"sqlite:///{tmp_path / 'x.db'}"), notice()
+    store.migrate(engine)
+    with ExitStack() as stack:
+        sink = stack.enter_context(sinks.web())
+        keep(engine, channel("desk", target={"url": sink.url}))
+        put(engine, told)
+        errand = claims.claim(engine, settings, (told.id, "main"), NOW)
+        assert claims.carried_out(errand).sent
+        yield engine, sink, told, errand
+    engine.dispose()
+
+
+def test_what_was_taken_from_a_sender_who_was_killed_is_not_sent_again(killed, settings):
+    engine, sink, told, errand = killed
+    receipts.note(settings.data, errand.parcel.key, errand.attempt, NOW)
+    assert outbox.deliver(engine, settings, NOW + LEASE / 2) == NOW + LEASE
+    assert outbox.deliver(engine, settings, NOW + LEASE) is None
+    assert len(sink.events) == 1
+    assert statuses(engine, told) == {"main": "delivered"}
+    assert [(one.result, one.reason) for one in attempts(engine, told)] == [("sent", claims.TAKEN)]
+
+
+def test_a_receipt_is_of_one_attempt_and_of_one_chain(killed, settings):
+    engine, sink, told, errand = killed
+    receipts.note(settings.data, errand.parcel.key, errand.attempt + 1, NOW)
+    receipts.note(settings.data, str(told.id), errand.attempt, NOW)
+    assert outbox.deliver(engine, settings, NOW + LEASE) is None
+    assert [event["again"] for event in sink.events] == [False, True]
+
+
+def test_what_is_sent_leaves_a_receipt_before_the_database_knows(tmp_path, settings, killed, monkeypatch):
+    engine, sink, _, _ = killed
+    second, noted = notice(), []
+    put(engine, second)
+
+    def finish(_, errand, *rest):
+        noted.append(receipts.noted(settings.data, errand.parcel.key, errand.attempt))
+
+    monkeypatch.setattr(claims, "finish", finish)
+    outbox._go_on(engine, settings, (second.id, "main"), lambda: NOW)
+    assert noted == [True]
+    assert len(sink.events) == 2
+
+
+def test_receipts_are_kept_for_days_and_forgotten(tmp_path):
+    for back in range(5):
+        receipts.note(tmp_path, "key", back, NOW - back * DAY)
+    receipts.tidy(tmp_path, NOW)
+    assert [receipts.noted(tmp_path, "key", back) for back in range(5)] == [True, True, True, False, False]
+
+
+def test_a_folder_that_takes_nothing_stops_no_sender(tmp_path, caplog):
+    (tmp_path / receipts.FOLDER).touch()
+    receipts.note(tmp_path, "key", 1, NOW)
+    assert "could not be noted" in caplog.text
+    assert not receipts.noted(tmp_path, "key", 1)
