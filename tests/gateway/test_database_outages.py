@@ -102,8 +102,7 @@ def test_a_server_that_froze_or_was_killed_is_503_in_time_for_all_and_comes_back
                     refused(answer)
                 assert client.get("/livez").status_code == 200
                 assert client.get("/readyz").status_code == 503
-            until(lambda: well(client))
-            assert {answer.status_code for answer in all_ask()} == {200}
+            until(lambda: {answer.status_code for answer in all_ask()} == {200})  # all at once may outlast its silence
             children = psutil.Process(server.process.pid).children(recursive=True)
             server.stop(signal.SIGKILL)
             psutil.wait_procs(children, PATIENCE_S)
