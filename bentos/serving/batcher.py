@@ -16,10 +16,14 @@ from bentos.serving.arrivals import Arrivals
 from bentos.serving.contract import Limits, Observer, Served, Shed, Unobserved
 from bentos.serving.cost import Cost
 from bentos.serving.isolation import RowError, isolate
+from bentos.serving.margin import Margin
 from bentos.serving.waiting import Ticket, Tickets, Waiting, count, rows_of
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
+
+
+LARGEST_MARGIN_S = 0.05  # a machine that is later than that is no longer helped by refusing
 
 
 class _Span(NamedTuple):
@@ -61,6 +65,7 @@ class Batcher(Generic[Row, Result]):
         self._idle_since = 0.0
         self._last_rows = 0  # of the batch that ended last
         self._arrivals = Arrivals()
+        self._margin = Margin(self.limits.safety_s, LARGEST_MARGIN_S)
 
     @property
     def _whole_batch_s(self) -> float:
@@ -156,7 +161,7 @@ class Batcher(Generic[Row, Result]):
         return wait + self.cost.of(int(min(rest + joining, most)))
 
     def _with_safety(self, seconds: float) -> float:
-        return seconds * (1 + self.limits.safety) + self.limits.safety_s
+        return seconds * (1 + self.limits.safety) + self._margin.seconds
 
     def _refuse(self, reason: str, retry_after_s: float) -> None:
         self._observer.shed(reason)
@@ -262,6 +267,8 @@ class Batcher(Generic[Row, Result]):
             lingered = min(waited, span.started - span.idle_since)
             self._observer.waited(waited)
             timed = Served(own, waited - lingered, lingered, seconds, len(results))
+            if not ticket.over:
+                self._margin.note(ticket.deadline - self._clock())
             self._tell(ticket, timed if own else Shed("stopped", 1.0))
 
     def _tell(self, ticket: Ticket[Row, Result], outcome: Served[Result] | Shed) -> None:

@@ -24,7 +24,8 @@ class Limits:
     """What fits into a batch, what may wait, and how many calls a failed batch may cost until its bad rows are found.
 
     ``linger_s`` is the longest that an idle worker waits for company, where the cost says that it pays.
-    ``safety`` and ``safety_s`` widen every prediction by what it does not see: parsing, answering, the scheduler.
+    ``safety`` and ``safety_s`` widen every prediction by what it does not see: parsing, answering, the scheduler;
+    where answers come too late all the same, more than ``safety_s``.
     """
 
     batch_rows: int = 64
