@@ -25,8 +25,7 @@ class HotService(Service):
         """Called once in each worker, before the service's class is instantiated."""
         protocol.install()
         knobs = Knobs()
-        if knobs.inference_socket is not None:
-            listener.install(knobs.inference_socket)
+        listener.install(knobs.inference_socket)
         self.server = Server(super().to_asgi(is_main), knobs)
         return self.server
 

@@ -1,6 +1,6 @@
-"""A second door of a worker: a Unix socket for a gateway on the same host, beside the port that BentoML opens.
+"""The doors of a worker: the port that BentoML opens, and a Unix socket for a gateway on the same host.
 
-It is uvicorn's like the first: the same protocol, and the same order when the server stops.
+Both are uvicorn's: the same protocol, and the same order when the server stops.
 """
 
 from __future__ import annotations
@@ -13,33 +13,44 @@ from pathlib import Path
 
 import uvicorn
 
+AT_ONCE = 16  # new callers in a turn of the loop
 LONGEST = 107  # bytes of a path that the system takes
 log = logging.getLogger("forewatt.serving")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's with the second door, at ``path``."""
+    """uvicorn's, with a second door at ``path`` if there is one, and wide doors."""
 
-    path: Path
+    path: Path | None = None
     _made: os.stat_result | None = None
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn; it listens on each socket when everything is loaded."""
-        door = bound(self.path)
-        self._made = self.path.stat() if door else None
-        super().run([*(sockets or ()), door] if door else sockets)
+        door = bound(self.path) if self.path else None
+        self._made = self.path.stat() if self.path and door else None
+        doors = [*(sockets or ()), door] if door else sockets
+        super().run(doors and [handle for one in doors for handle in _wide(one)])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """No new callers; the file goes with its socket, unless another server's is there by now."""
-        if self._made and self.path.exists() and os.path.samestat(self._made, self.path.stat()):
+        if self.path and self._made and self.path.exists() and os.path.samestat(self._made, self.path.stat()):
             self.path.unlink()
         await super().shutdown(sockets)
 
 
-def install(path: Path) -> None:
-    """Let the worker, which makes its uvicorn later, make one with this door too."""
+def install(path: Path | None) -> None:
+    """Let the worker, which makes its uvicorn later, make one with these doors."""
     Server.path = path
     uvicorn.Server = Server  # type: ignore[misc]
+
+
+def _wide(door: socket.socket) -> list[socket.socket]:
+    """The same door as many times as callers may come in at once.
+
+    libuv lets one in a turn of the loop for each handle. Where a turn is long, as under overload, new callers would
+    stand before the door for seconds, in a queue that no deadline knows.
+    """
+    return [door, *(door.dup() for _ in range(AT_ONCE - 1))]
 
 
 def bound(path: Path) -> socket.socket | None:

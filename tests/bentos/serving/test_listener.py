@@ -1,12 +1,18 @@
-"""The second door: made for this user alone, in place of what a killed server left, and of nothing else."""
+"""The second door: made for this user alone, in place of what a killed server left, and of nothing else.
 
+Both doors are wide.
+"""
+
+import asyncio
 import os
 import socket
 import stat
 
 import pytest
+import uvicorn
+import uvloop
 
-from bentos.serving.listener import LONGEST, bound
+from bentos.serving.listener import AT_ONCE, LONGEST, Server, bound
 
 
 def test_it_is_this_users_alone_and_replaces_what_a_killed_server_left(tmp_path):
@@ -42,3 +48,31 @@ def test_the_longest_path_works(tmp_path):
     with bound(path) as door, socket.socket(socket.AF_UNIX) as caller:
         door.listen()
         caller.connect(str(path))
+
+
+async def let_in(handles, address, callers):
+    """In which turn of the loop each of so many callers came in who stood before the door already."""
+    loop, entered, turn = asyncio.get_running_loop(), [], 0
+
+    class Entering(asyncio.Protocol):
+        def connection_made(self, transport):
+            entered.append(turn)
+            transport.abort()
+
+    doors = [await loop.create_server(Entering, sock=handle) for handle in handles]
+    waiting = [socket.create_connection(address) for _ in range(callers)]
+    for turn in range(10 * callers):  # noqa: B007 - who comes in looks at it
+        await asyncio.sleep(0)
+    for one in [*waiting, *doors]:
+        one.close()
+    return entered
+
+
+def test_many_callers_come_in_within_a_turn_of_the_loop(monkeypatch):
+    callers, handles = 4 * AT_ONCE, []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _, sockets: handles.extend(sockets))
+    with socket.create_server(("127.0.0.1", 0), backlog=callers) as door:
+        Server(uvicorn.Config("app")).run([door])
+        entered = uvloop.run(let_in(handles, door.getsockname(), callers))
+    assert len(entered) == callers
+    assert len(set(entered)) <= callers / AT_ONCE + 1
