@@ -4,7 +4,7 @@ from __future__ import annotations
 
 STEP_S = 0.001  # wider after an answer that came too close to its deadline
 MISSED = 0.005  # the share of answers that may: so much of a step narrower after every other
-WAY_BACK_S = 0.004  # from here until the caller has read his answer
+UNSEEN_S = 0.012  # of a caller's wait: before his request is read here, and until he has read his answer
 
 
 class Margin:
@@ -17,7 +17,7 @@ class Margin:
 
     def note(self, left_s: float) -> None:
         """An answer was given so long before its deadline."""
-        if left_s < WAY_BACK_S:
+        if left_s < UNSEEN_S:
             self.seconds = min(self.seconds + STEP_S, self._most_s)
         else:
             self.seconds = max(self.seconds - MISSED * STEP_S, self._least_s)

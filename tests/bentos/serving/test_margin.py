@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bentos.serving.margin import MISSED, WAY_BACK_S, Margin
+from bentos.serving.margin import MISSED, UNSEEN_S, Margin
 
 LEAST_S, MOST_S = 0.008, 0.05
 
@@ -30,6 +30,6 @@ def test_it_settles_where_as_few_are_late_as_it_promises(spread_s):
     random, margin, late = np.random.default_rng(3), Margin(LEAST_S, MOST_S), []
     for hiccup in random.exponential(spread_s, 40_000):  # who is admitted at the last moment, and what came in between
         left = margin.seconds - hiccup
-        late.append(left < WAY_BACK_S)
+        late.append(left < UNSEEN_S)
         margin.note(left)
     assert np.mean(late[10_000:]) == pytest.approx(MISSED, rel=0.25)
