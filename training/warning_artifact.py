@@ -48,13 +48,21 @@ def golden_question(campaign: Path) -> Question:
     readings = begun(readings_of(campaign, name))
     limit = next(episode.functional_limit for episode in episodes if episode.slow)
     until = (limit - 48 * HOUR).floor(STEP)
-    window = readings[(readings.index >= until - STEPS * STEP) & (readings.index < until)]
+    return question_at(name, readings, until, reference_of(healthy(readings, episodes)).model_dump(mode="json"))
+
+
+def question_at(unit: str, readings: pd.DataFrame, at: pd.Timestamp, reference: JsonValue) -> Question:
+    """What is asked of a unit ``at`` a moment: the 72 hours before it, of readings stamped by their begin.
+
+    Raises ``ValueError`` where they say too little.
+    """
+    window = readings[(readings.index >= at - STEPS * STEP) & (readings.index < at)]
     asked = {
-        "unit_id": name,
-        "at": until.isoformat(),
+        "unit_id": unit,
+        "at": at.isoformat(),
         "times": [stamp.isoformat() for stamp in window.index],
         "points": {str(point): _series(str(point), column) for point, column in window.items()},
-        "reference": reference_of(healthy(readings, episodes)).model_dump(mode="json"),
+        "reference": reference,
     }
     return Question.model_validate(asked, strict=False)
 

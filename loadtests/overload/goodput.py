@@ -1,7 +1,9 @@
 """P7, P8: what is still answered in time when twice and ten times the capacity is asked, and how soon all is well.
 
 P8 is of callers who say the SLO as their deadline. Those of P7 allow 500 ms, and a server that uses what it is allowed
-answers them later than the SLO: that is P8@deadline.
+answers them later than the SLO: that is P8@deadline. A hypervisor that takes a core away for half a second makes one
+answer in a hundred late whatever the server does: so P8 is the median over windows of the p99 in each, P8@whole the
+p99 of the whole run, and the share of the machine that was taken away is printed.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from dataclasses import replace
 from statistics import median
 
 import numpy as np
+import psutil
 
 from loadtests.answers import Log, percentile
 from loadtests.open_loop import run
@@ -23,6 +26,9 @@ WARM_UP_S = 1.0
 BURST_ROWS, BURSTS = 800, 10
 AFTERWARDS_S, AFTERWARDS = 15.0, 0.5  # of the capacity, once the overload is over
 STEP_S = 0.1
+WINDOW_S = 10.0
+
+Times = tuple[float, ...]
 
 
 def figures(seconds: float) -> dict[str, float]:
@@ -39,7 +45,8 @@ def figures(seconds: float) -> dict[str, float]:
         "P7": _goodput(twice, seconds),
         "P7b": _goodput(tenfold, seconds),
         "P7c": median(int(log.good.sum()) for log in bursts) / rows_within(DEADLINE_MS / 1000),
-        "P8": 1000 * max(_admitted_p99(log) for log in strict),
+        "P8": 1000 * max(_windows_p99(log) for log in strict),
+        "P8@whole": 1000 * max(_admitted_p99(log) for log in strict),
         "P8@deadline": 1000 * max(_admitted_p99(log) for log in (twice, tenfold)),
         "P8b": 1000 * max(_rejection_p99(log) for log in (twice, tenfold)),
         "P8c": recovery,
@@ -47,8 +54,10 @@ def figures(seconds: float) -> dict[str, float]:
 
 
 def _sustained(server: Server, times: float, seconds: float, deadline_ms: float) -> Log:
+    before = psutil.cpu_times()
     log = run(callers(server, deadline_ms=deadline_ms), poisson(times * capacity(), seconds, seed=int(times)))
-    print(f"{times} × capacity, deadline {deadline_ms:g} ms: {log.summary()}", flush=True)
+    stolen = _stolen(before, psutil.cpu_times())
+    print(f"{times} × capacity, deadline {deadline_ms:g} ms, {stolen:.1%} stolen: {log.summary()}", flush=True)
     return log
 
 
@@ -60,6 +69,18 @@ def _goodput(log: Log, seconds: float) -> float:
 
 def _admitted_p99(log: Log) -> float:
     return percentile(log.latency[log.status == 200], 0.99)
+
+
+def _windows_p99(log: Log) -> float:
+    """Seconds; windows are of ten, and of the whole run where that is shorter."""
+    admitted, window = log.status == 200, np.floor(log.intended / WINDOW_S)
+    return median(percentile(log.latency[admitted & (window == one)], 0.99) for one in np.unique(window[admitted]))
+
+
+def _stolen(before: Times, after: Times) -> float:
+    """The share of the machine that its hypervisor kept meanwhile; 0 where nobody says."""
+    spent = sum(after) - sum(before)
+    return (getattr(after, "steal", 0.0) - getattr(before, "steal", 0.0)) / spent if spent else 0.0
 
 
 def _rejection_p99(log: Log) -> float:
