@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -100,11 +101,11 @@ def put_off(database: Engine, which: tuple[UUID, str], now: datetime) -> None:
         store.changed(session, found.where(Delivery.status.in_(OPEN)), due_at=later)
 
 
-def carried_out(errand: Errand) -> Outcome:
-    """Sent, or not; takes seconds at most."""
+def carried_out(errand: Errand, taken: Callable[[], None] = sending.unnoted) -> Outcome:
+    """Sent, or not; takes seconds at most. ``taken`` is called as soon as the other side has it."""
     if errand.refusal is not None:
         return Outcome(False, errand.refusal, hopeless=True)
-    return sending.send(errand.way.kind, errand.way.target, errand.parcel)
+    return sending.send(errand.way.kind, errand.way.target, errand.parcel, taken)
 
 
 def finish(database: Engine, errand: Errand, outcome: Outcome, took_s: float, now: datetime) -> None:

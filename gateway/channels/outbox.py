@@ -132,9 +132,9 @@ def _carry(database: Engine, settings: Settings, which: tuple[UUID, str], clock:
 def _go_on(database: Engine, settings: Settings, which: tuple[UUID, str], clock: Clock) -> None:
     while (errand := claims.claim(database, settings, which, clock())) is not None:
         began = clock()
-        outcome = claims.carried_out(errand)
-        if outcome.sent and errand.way.kind not in LIGHTS:  # what a light shows may have to change meanwhile
-            receipts.note(settings.data, errand.parcel.key, errand.attempt, clock())
+        noting = partial(receipts.note, settings.data, errand.parcel.key, errand.attempt, began)
+        # What a light shows may have to change meanwhile.
+        outcome = claims.carried_out(errand) if errand.way.kind in LIGHTS else claims.carried_out(errand, noting)
         took_s = (clock() - began).total_seconds()
         _write(database, errand, outcome, took_s, clock)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from datetime import date, datetime, timedelta
+from io import FileIO
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -19,10 +20,8 @@ KEPT = timedelta(days=2)  # far longer than a lease
 
 def note(data: Path, key: str, attempt: int, now: datetime) -> None:
     """Never raises: without it one may be told twice, which is better than not at all."""
-    folder = data / FOLDER
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (folder / now.date().isoformat()).open("ab", buffering=0) as file:
+        with _opened(data / FOLDER / now.date().isoformat()) as file:
             file.write(_line(key, attempt))  # one call, so that lines of several processes do not mix
     except OSError as wrong:
         log.warning("a receipt could not be noted: %s", wrong)
@@ -38,6 +37,14 @@ def tidy(data: Path, now: datetime) -> None:
     for path in _days(data):
         if date.fromisoformat(path.name) < (now - KEPT).date():
             path.unlink(missing_ok=True)
+
+
+def _opened(day: Path) -> FileIO:
+    try:
+        return FileIO(day, "a")
+    except FileNotFoundError:
+        day.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileIO(day, "a")
 
 
 def _days(data: Path) -> list[Path]:
