@@ -34,11 +34,10 @@ KIN = 3  # levels that lie together: at most fourteen nodes, two lines of a cach
 class Forest:
     """``nodes`` [K] as `walk.NODE` has them, ``values`` [K] of the leaves among them, and ``roots`` [trees].
 
-    The prediction is ``start`` and the sum of the trees' values.
+    ``features`` is how many a row has. The prediction is ``start`` and the sum of the trees' values.
     """
 
     features: int
-
     nodes: NDArray[np.void]
     values: Floats
     roots: NDArray[np.uint32]
