@@ -5,8 +5,8 @@ something breaks. A fault model is asked about each every few hours; alerts are 
 own. The technician acknowledges an hour after he is told, and two days after he was told of a fault it is repaired: the
 unit is simulated once more with that repair.
 
-L1: messages a day. L4: of the alerts that he was told of, by the highest level: how far their shares are from 80 %
-notice or warning, 15 % urgent and 5 % critical, in points, where they are furthest.
+L1: messages a day. L4: of the alerts that he was told of, by the highest level: by how many points the share that is
+furthest from 80 % notices, 15 % warnings and 5 % urgent or critical ones is off.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pydantic import ValidationError
 from bentos.fault.model import FaultModel
 from bentos.fault.repository import open_model
 from bentos.fault.windows import reference_of
+from gateway.alerts.budget import mixed, off_advice
 from gateway.alerts.findings import Finding
 from gateway.demo import replayed
 from gateway.demo.__main__ import CANDIDATE
@@ -45,7 +46,6 @@ UNITS, DAYS, HEALTHY_DAYS = 30, 90, 30  # as many as the recipe keeps before any
 HEALTHY_EVERY, EVERY_H = 2, 3
 ACKNOWLEDGED, REPAIRED = timedelta(hours=1), timedelta(days=2)
 CALLS = ("raised", "escalated")
-WANTED = {"notice or warning": 80.0, "urgent": 15.0, "critical": 5.0}
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,11 @@ def _first_told(findings: Sequence[Finding], episode: Episode) -> pd.Timestamp |
 def judged(past: Past, days: int) -> dict[str, float]:
     """L1 and L4, and the shares that L4 is made of."""
     kinds = Counter(notice.kind for notice in past.notices)
-    told = [_priority(one.level) for one in past.alerts if one.row.told_at is not None]
-    shares = {name: 100 * told.count(name) / max(len(told), 1) for name in WANTED}
-    print(f"{len(told)} alerts in {days} days, {len(past.notices)} messages: {dict(kinds)}")
-    print(", ".join(f"{name} {share:.0f} %" for name, share in shares.items()))
-    return {"L1": len(past.notices) / days, "L4": max(abs(shares[name] - wanted) for name, wanted in WANTED.items())}
-
-
-def _priority(level: int) -> str:
-    return {3: "urgent", 4: "critical"}.get(level, "notice or warning")
+    levels = Counter(one.level for one in past.alerts if one.row.told_at is not None)
+    mix = mixed(levels)
+    print(f"{levels.total()} alerts in {days} days, {len(past.notices)} messages: {dict(kinds)}")
+    print(", ".join(f"{name} {share:.0%}" for name, share in mix.items()))
+    return {"L1": len(past.notices) / days, "L4": 100 * off_advice(mix)}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ UNITS = {
     "Q11": "h", "Q11_low": "h", "Q11_high": "h", "Q11b": "h", "Q12": "a unit and month", "Q12_low": "a unit and month",
     "Q12_high": "a unit and month", "Q16b": "cost a unit and month", "Q10_units": "units", "Q10_episodes": "episodes",
     "P15": "s", "P16": "points a second", "P16b": "points a second",
-    "L3": "messages", "L3b": "summaries", "L5": "s", "L6b": "notices", "L6c": "notices",
+    "L1": "messages a day", "L3": "messages", "L3b": "summaries", "L4": "points",
+    "L5": "s", "L6b": "notices", "L6c": "notices",
     "R3": "messages lost or doubled", "R3b": "messages a second", "R4": "s",
     "P2": "ms", "P2b": "ms", "P8": "ms", "P8b": "ms", "P8c": "s", "P9": "batches", "R6": "failed requests", "R6b": "s",
 }  # fmt: skip  # all others are fractions from 0 to 1

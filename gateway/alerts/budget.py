@@ -25,7 +25,7 @@ GRID = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 OFF = 2 / 3  # of the chance at which an alert begins, where it ends
 SLACK = timedelta(hours=24)  # an alert so long before or after the labelled one is the same
 FOUND = ("true", "fixed", "known")  # reasons that say that there was something
-ADVISED = (0.80, 0.15, 0.05)  # of notices, warnings, and what is urgent or critical (EEMUA 191)
+ADVISED = {"notice": 0.80, "warning": 0.15, "urgent": 0.05}  # what is critical is urgent too (EEMUA 191)
 
 
 class Budget(BaseModel):
@@ -170,8 +170,7 @@ def _tried(past: Past, budget: Budget, thresholds: Mapping[Place, Threshold], po
     rows = [row for row in replayed(past, thresholds, policy).rows if row.raised_at is not None]
     alone = [row for row in rows if row.calls]
     levels = Counter(max(row.level, row.told_level) for row in alone)
-    shares = [levels[1], levels[2], levels[3] + levels[4]]
-    mix = [round(share / max(len(alone), 1), 3) for share in shares]
+    mix = mixed(levels)
     missed = [one.id for one in past.labels if one.reason in FOUND and not _raised(one, rows)]
     spared = [one.id for one in past.labels if one.reason == "false" and not _raised(one, rows)]
     return Outcome(
@@ -182,12 +181,23 @@ def _tried(past: Past, budget: Budget, thresholds: Mapping[Place, Threshold], po
         by_unit=dict(Counter(row.unit_id for row in alone).most_common()),
         by_fault=dict(Counter(row.fault or "?" for row in alone).most_common()),
         by_level={str(level): levels[level] for level in (1, 2, 3, 4)},
-        mix=dict(zip(("notice", "warning", "urgent"), mix, strict=True)),
-        as_advised=all(abs(share - wanted) <= 0.10 for share, wanted in zip(mix, ADVISED, strict=True)),
+        mix=mix,
+        as_advised=off_advice(mix) <= 0.10,
         missed=missed,
         spared=spared,
         cost=len(alone) + budget.miss_costs_visits * len(missed) if past.labels else None,
     )
+
+
+def mixed(levels: Counter[int]) -> dict[str, float]:
+    """Shares of notice, warning, and urgent or critical, by how many alerts there are of each level."""
+    counts = {"notice": levels[1], "warning": levels[2], "urgent": levels[3] + levels[4]}
+    return {name: round(count / max(sum(counts.values()), 1), 3) for name, count in counts.items()}
+
+
+def off_advice(mix: Mapping[str, float]) -> float:
+    """By how much the share that is furthest from what is advised is off."""
+    return max(abs(mix[name] - wanted) for name, wanted in ADVISED.items())
 
 
 def _raised(label: Labelled, rows: Sequence[AlertRow]) -> bool:
