@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ SUITES: Mapping[str, Callable[[float], dict[str, float]]] = {
 def main() -> int:
     """Exit 0, or 2 where a run is void; void figures and those of short runs are printed and not written."""
     asked = _options().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without the server
     said = "python -m loadtests.overload" + (f" --only {asked.only}" if asked.only else "")
     void = False
     for name in asked.only.split(",") if asked.only else SUITES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,7 @@ class Bench:
 def main() -> int:
     """Exit 0 when everybody took part, 1 when someone is missing."""
     asked = _options().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without the server
     wrk()
     chosen = [peer for peer in PEERS if not asked.only or peer.name in asked.only.split(",")]
     data = Path(os.environ.get("FOREWATT_DATA", ".forewatt")).resolve() / "peers"
