@@ -31,7 +31,8 @@ def main() -> int:
             return EXIT["void"]
     print("\n".join(said(found)))
     if found["verdict"] != "void" and not more:
-        record(Path("docs/measured.json"), figures(found), COMMAND)
+        command = f"{COMMAND} --artifact {asked.artifact}" if asked.artifact else COMMAND
+        record(Path("docs/measured.json"), figures(found), command)
     return EXIT[found["verdict"]]
 
 
