@@ -1,7 +1,7 @@
 """What a channel has taken, noted in a file the moment that it says so.
 
-The database needs milliseconds until it knows, in which its sender may be killed; a line in a file needs a fiftieth of
-one, and outlives its writer. It is read where a sender ended without a word, so that nobody is told twice. Where the
+The database needs milliseconds until it knows, in which its sender may be killed; a line in a file needs a fraction
+of one, and outlives its writer. It is read where a sender ended without a word, so that nobody is told twice. Where the
 file is out of reach, as another machine's is, the notice is sent again and marked.
 """
 
