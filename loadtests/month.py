@@ -43,7 +43,7 @@ from training.warning_artifact import question_at
 
 COMMAND = "python -m loadtests.month"
 UNITS, DAYS, HEALTHY_DAYS = 30, 90, 30  # as many as the recipe keeps before anything breaks
-HEALTHY_EVERY, EVERY_H = 2, 3
+HEALTHY_EVERY, EVERY_H = 2, 6
 ACKNOWLEDGED, REPAIRED = timedelta(hours=1), timedelta(days=2)
 CALLS = ("raised", "escalated")
 
@@ -130,8 +130,11 @@ def _first_told(findings: Sequence[Finding], episode: Episode) -> pd.Timestamp |
 def judged(past: Past, days: int) -> dict[str, float]:
     """L1 and L4, and the shares that L4 is made of."""
     kinds = Counter(notice.kind for notice in past.notices)
-    levels = Counter(one.level for one in past.alerts if one.row.told_at is not None)
+    told = [one for one in past.alerts if one.row.told_at is not None]
+    levels = Counter(one.level for one in told)
     mix = mixed(levels)
+    faults = Counter(f"{one.row.fault} level {one.level}" for one in told)
+    print(", ".join(f"{count} × {fault}" for fault, count in faults.most_common()))
     print(f"{levels.total()} alerts in {days} days, {len(past.notices)} messages: {dict(kinds)}")
     print(", ".join(f"{name} {share:.0%}" for name, share in mix.items()))
     return {"L1": len(past.notices) / days, "L4": 100 * off_advice(mix)}
