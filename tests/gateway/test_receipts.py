@@ -57,7 +57,7 @@ def test_a_receipt_is_of_one_attempt_and_of_one_chain(killed, settings):
     assert [event["again"] for event in sink.events] == [False, True]
 
 
-def test_what_is_sent_leaves_a_receipt_before_the_database_knows(tmp_path, settings, killed, monkeypatch):
+def test_what_is_sent_leaves_a_receipt_before_the_database_knows(settings, killed, monkeypatch):
     engine, sink, _, _ = killed
     second, noted = notice(), []
     put(engine, second)
