@@ -107,9 +107,9 @@ ACTIONS: dict[FaultCode, Action] = {
         "Check schedule, holiday calendar and manual overrides.",
         "检查时间表、节假日设置和手动强制。",
     ),
-    "F-COMMS": _action(
-        3, [],
-        "Check gateway, network and controller: readings are missing, and the unit is not being watched.",
-        "检查网关、网络和控制器：数据缺失，机组处于无人监视状态。",
+    "F-COMMS": _action(  # of single points; a unit that is silent altogether is an alert of its own
+        1, [],
+        "Check the sensor's wiring, gateway, network and controller: readings are missing, less is seen of the unit.",
+        "检查传感器接线、网关、网络和控制器：部分数据缺失，机组的监视不完整。",
     ),
 }  # fmt: skip

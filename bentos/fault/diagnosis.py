@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pandas as pd
 from bentos.fault.actions import ACTIONS
 from bentos.fault.case import Case
 from bentos.fault.evidence import LAW_POINTS
-from bentos.fault.inspection import suspects
+from bentos.fault.inspection import Fired, suspects
 from bentos.fault.points import NAMES, REQUIRED
 from bentos.fault.reference import DAILY
 from bentos.fault.schema import (
@@ -27,7 +28,8 @@ from bentos.fault.schema import (
 from bentos.fault.series import Strict
 from bentos.fault.symptoms import UNLOCKS
 
-CERTAIN = {"CMD-1", "SV-FLAT", "SV-STALE"}  # rules that see a function lost, not a suspicion
+LOST = {"CMD-1", "SV-FLAT"}  # rules that see a function lost, not a suspicion
+SILENCE = "SV-STALE"  # as certain, yet of the unit itself nothing is lost
 SILENT = 1 / 3  # share of quarter-hours below which a point counts as missing
 LATE_HOURS = 1.0
 FRESH_DAYS = 7  # of the last fortnight that should be in a reference's history
@@ -74,17 +76,25 @@ def verdicts(case: Case, opinion: Opinion) -> Verdicts:
     return Verdicts(**said, agree=not differences, differences=differences)
 
 
-def lost_function(case: Case) -> int:
-    """The level of what the rules see lost already, 0 where nothing is."""
-    return max((ACTIONS[f.rule.faults[0]].urgency for f in case.fired if f.rule.code in CERTAIN), default=0)
+def certain(case: Case, opinion: Opinion) -> list[Fired]:
+    """Rules that name the fault whatever the network says: functions lost, and silent points where it says nothing."""
+    lost = [found for found in case.fired if found.rule.code in LOST]
+    return lost if lost or opinion.level else _silence(case)
+
+
+def level_by_rules(found: Sequence[Fired]) -> int:
+    """Of what is certain, 0 where nothing is."""
+    return max((ACTIONS[one.rule.faults[0]].urgency for one in found), default=0)
 
 
 def chosen(case: Case, opinion: Opinion) -> tuple[FaultCode | None, list[Suspect]]:
-    """The likeliest fault and what else it may be: a loss that rules see, else the network's, else none."""
-    lost = [found for found in case.fired if found.rule.code in CERTAIN]
-    weights = suspects(lost) if lost else opinion.faults if opinion.level else {}
-    ranked = [Suspect(fault=fault, probability=round(weight, 4)) for fault, weight in weights.items()]
-    return (ranked[0].fault, ranked[1 : 1 + SUSPECTS]) if ranked else (None, [])
+    """The likeliest fault and what else it is or may be: what is certain, else the network's, else none."""
+    known = certain(case, opinion)
+    ranked = _ranked(suspects(known) if known else opinion.faults if opinion.level else {})
+    if not ranked:
+        return None, []
+    beside = [] if known else _ranked(suspects(_silence(case)))
+    return ranked[0].fault, [*beside, *ranked[1:]][:SUSPECTS]
 
 
 def advice(fault: FaultCode | None, case: Case) -> Action | None:
@@ -173,6 +183,14 @@ def warnings(case: Case, simulated: bool) -> list[str]:
             ((at - until).days > OLD_DAYS, f"The healthy period ended {(at - until).days} days ago: make it again."),
         ]
     return [text for applies, text in said if applies]
+
+
+def _silence(case: Case) -> list[Fired]:
+    return [found for found in case.fired if found.rule.code == SILENCE]
+
+
+def _ranked(weights: Mapping[FaultCode, float]) -> list[Suspect]:
+    return [Suspect(fault=fault, probability=round(weight, 4)) for fault, weight in weights.items()]
 
 
 def _days_known(case: Case) -> int:

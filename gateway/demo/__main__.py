@@ -90,9 +90,6 @@ def _prepare(client: httpx.Client, story: Story, port: int) -> None:
         "off_delay_s": 0,
     }
     done(client.put("/api/v1/alerts/thresholds", json={"threshold": threshold}))
-    # Its sensors fall silent for hours at times, as real ones do; for that nobody is called here.
-    never = {"least_level": 4}
-    done(client.put("/api/v1/alerts/thresholds", json={"fault": "F-COMMS", "threshold": never}))
 
 
 def _send(client: httpx.Client, story: Story, since: datetime, until: datetime) -> None:

@@ -15,7 +15,7 @@ from tiny import description, graph
 from bentos.artifact import ArtifactError, Golden, open_artifact, save
 from bentos.fault.diagnosis import lead_hours, level_of
 from bentos.fault.model import GRAPH, FaultModel, comparable, reference_answer
-from bentos.fault.schema import Answer
+from bentos.fault.schema import Answer, Suspect
 from bentos.fault.windows import CHANNELS, STEPS
 from bentos.serving.problems import Refused
 
@@ -33,10 +33,11 @@ def answered(model, readings, **fields) -> Answer:
     return Answer.model_validate_json(model.respond(json.dumps(asked(readings, **fields)).encode()))
 
 
-def drifted(model, reference, kelvin=3.0):
+def drifted(model, reference, kelvin=3.0, **silent):
     """A unit whose mixed air sensor went off step by step for three weeks, asked about every day."""
     ramp = np.linspace(0, kelvin, len(LATER))
     readings = changed(LATER, mixed_air_temperature=lambda column: column + ramp)
+    readings = changed(readings, slice(-12, None), **silent)
     for day in range(3, 22):
         answer = answered(model, readings[(day - 3) * 96 : day * 96], reference=reference)
         reference = answer.reference
@@ -145,6 +146,16 @@ def test_data_that_went_silent_is_told_with_its_age(model, reference):
     answer = answered(model, LATER[5 * 4 : 3 * 96], at=at, reference=reference)
     assert answer.fault == "F-COMMS"
     assert any("hours old" in warning for warning in answer.warnings)
+
+
+def test_a_silent_point_is_a_notice_and_what_the_network_sees_besides_is_named_before_it(model, reference):
+    silent = {"heating_valve_position": np.nan}
+    alone = answered(model, changed(LATER[: 3 * 96], slice(-12, None), **silent), reference=reference)
+    assert (alone.fault, alone.level, alone.level_from) == ("F-COMMS", 1, "rules")
+    answer = drifted(model, reference, **silent)
+    assert (answer.fault, answer.level_from) == ("F-SEN-DRIFT", "model")
+    assert answer.alternatives[0] == Suspect(fault="F-COMMS", probability=1)
+    assert answer.lead_hours > 0
 
 
 def test_a_reference_from_the_future_is_told(model, reference):
