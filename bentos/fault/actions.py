@@ -88,7 +88,7 @@ ACTIONS: dict[FaultCode, Action] = {
         "用校准过的仪表比对漂移的传感器；予以更换，并在一个月后复查。",
     ),
     "F-SEN-STUCK": _action(
-        3, [*AIR, "supply_air_temperature"],
+        2, [*AIR, "supply_air_temperature"],
         "Check wiring and the controller's input; look for a value overridden by hand; replace the sensor.",
         "检查传感器接线和控制器输入；查看是否被人工强制；更换传感器。",
     ),
