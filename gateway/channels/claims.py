@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -16,7 +16,7 @@ from gateway import store
 from gateway.channels import chain, receipts, sending
 from gateway.channels import notice as notices
 from gateway.channels.notice import Notice
-from gateway.channels.parcel import MOST_S, Parcel
+from gateway.channels.parcel import MOST_S, Parcel, unnoted
 from gateway.channels.sending import Outcome
 from gateway.channels.tables import Attempt, Channel, Delivery, Lamp, StoredNotice
 from gateway.channels.targets import LIGHTS
@@ -101,11 +101,11 @@ def put_off(database: Engine, which: tuple[UUID, str], now: datetime) -> None:
         store.changed(session, found.where(Delivery.status.in_(OPEN)), due_at=later)
 
 
-def carried_out(errand: Errand, taken: Callable[[], None] = sending.unnoted) -> Outcome:
-    """Sent, or not; takes seconds at most. ``taken`` is called as soon as the other side has it."""
+def carried_out(errand: Errand, taken: Callable[[], None] = unnoted) -> Outcome:
+    """Sent, or not; takes seconds at most. ``taken`` is called the moment that the other side has it."""
     if errand.refusal is not None:
         return Outcome(False, errand.refusal, hopeless=True)
-    return sending.send(errand.way.kind, errand.way.target, errand.parcel, taken)
+    return sending.send(errand.way.kind, errand.way.target, replace(errand.parcel, taken=taken))
 
 
 def finish(database: Engine, errand: Errand, outcome: Outcome, took_s: float, now: datetime) -> None:

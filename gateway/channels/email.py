@@ -33,6 +33,7 @@ def send(target: EmailTarget, parcel: Parcel) -> str:
         raise SendError(_said(target, wrong), hopeless=isinstance(wrong, smtplib.SMTPAuthenticationError)) from None
     try:
         refused = server.send_message(message)
+        parcel.taken()
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as wrong:
         raise SendError(_said(target, wrong), hopeless=_for_good(wrong)) from None
     except smtplib.SMTPNotSupportedError as wrong:  # an address with letters that this server does not know

@@ -25,7 +25,6 @@ from gateway.channels.claims import OPEN, Errand
 from gateway.channels.notice import Notice
 from gateway.channels.sending import Outcome
 from gateway.channels.tables import Attempt, Channel, Delivery, Lamp, StoredNotice
-from gateway.channels.targets import LIGHTS
 from gateway.errors import Unavailable
 from gateway.settings import Settings
 
@@ -133,8 +132,7 @@ def _go_on(database: Engine, settings: Settings, which: tuple[UUID, str], clock:
     while (errand := claims.claim(database, settings, which, clock())) is not None:
         began = clock()
         noting = partial(receipts.note, settings.data, errand.parcel.key, errand.attempt, began)
-        # What a light shows may have to change meanwhile.
-        outcome = claims.carried_out(errand) if errand.way.kind in LIGHTS else claims.carried_out(errand, noting)
+        outcome = claims.carried_out(errand, noting)
         took_s = (clock() - began).total_seconds()
         _write(database, errand, outcome, took_s, clock)
 

@@ -27,20 +27,10 @@ class Outcome:
     hopeless: bool = False
 
 
-def unnoted() -> None:
-    """Nobody wants to know the moment."""
-
-
-def send(kind: str, target: Mapping[str, Any], parcel: Parcel, taken: Callable[[], None] = unnoted) -> Outcome:
-    """Now, within seconds; raises nothing. ``taken`` is called as soon as the other side has it."""
-
-    def work() -> str:
-        said = _handed_over(kind, filled(kind, target), parcel)
-        taken()
-        return said
-
+def send(kind: str, target: Mapping[str, Any], parcel: Parcel) -> Outcome:
+    """Now, within seconds; raises nothing."""
     try:
-        outcome = Outcome(True, _within(MOST_S, work))
+        outcome = Outcome(True, _within(MOST_S, lambda: _handed_over(kind, filled(kind, target), parcel)))
     except SendError as wrong:
         outcome = Outcome(False, wrong.reason, wrong.unsure, wrong.hopeless)
     except references.MissingError as wrong:

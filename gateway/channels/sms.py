@@ -23,9 +23,9 @@ _WAYS = {"smseagle": 80, "smseagles": 443}  # a box of one's own, whose host sta
 def send(target: SmsTarget, parcel: Parcel) -> str:
     """What happened, in words. Raises ``SendError``."""
     text = segments.short(parcel.notice, parcel.voice, again=parcel.again)
-    if target.provider is not None:
-        return _by_provider(target.provider, text)
-    return _by_gateway(target, text, parcel)
+    said = _by_provider(target.provider, text) if target.provider is not None else _by_gateway(target, text, parcel)
+    parcel.taken()
+    return said
 
 
 def _by_gateway(target: SmsTarget, text: str, parcel: Parcel) -> str:

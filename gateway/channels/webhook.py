@@ -25,7 +25,7 @@ def send(target: WebhookTarget, parcel: Parcel) -> str:
     headers = {"Content-Type": MEDIA_TYPE, "webhook-id": parcel.key, "webhook-timestamp": str(int(time.time()))}
     if target.secret:
         headers["webhook-signature"] = signature(target.secret, parcel.key, headers["webhook-timestamp"], body)
-    return posting.post(target.url, body, headers, cloud=parcel.cloud)
+    return posting.post(target.url, body, headers, cloud=parcel.cloud, taken=parcel.taken)
 
 
 def event(parcel: Parcel) -> dict[str, Any]:
