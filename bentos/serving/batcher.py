@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from bentos.serving.arrivals import Arrivals
 from bentos.serving.contract import Limits, Observer, Served, Shed, Unobserved
 from bentos.serving.cost import Cost
-from bentos.serving.isolation import RowError, isolate
+from bentos.serving.isolation import Isolating, Predict, RowError
 from bentos.serving.margin import Margin
 from bentos.serving.waiting import Ticket, Tickets, Waiting, count, rows_of
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
-
 
 LARGEST_MARGIN_S = 0.05  # a machine that is later than that is no longer helped by refusing
 
@@ -45,19 +45,19 @@ class Batcher(Generic[Row, Result]):
 
     def __init__(
         self,
-        predict: Callable[[Sequence[Row]], Awaitable[Sequence[Result]]],
+        predict: Predict[Row, Result],
         cost: Cost,
         limits: Limits | None = None,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cost, self.limits = cost, limits or Limits()
-        self._predict = predict
+        self._predict = Isolating(predict, self.limits.isolation_calls)
         self.at_once: Callable[[Sequence[Row]], Sequence[Result] | None] = _never
         self._observer: Observer = observer or Unobserved()
         self._loop, self._clock = asyncio.get_running_loop(), clock  # uvloop's own clock knows milliseconds only
         self._queue: Waiting[Row, Result] = Waiting()
-        self._running: set[asyncio.Task[None]] = set()  # one, or one and the next
+        self._flights = 0  # batches with the worker: none, one, or one and the next
         self._owed_s = 0.0  # what they should cost
         self._free_at = 0.0  # when the last of them should end
         self._waking: asyncio.Handle | None = None
@@ -84,7 +84,7 @@ class Batcher(Generic[Row, Result]):
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self._running and not self._queue
+        return not self._flights and not self._queue
 
     async def submit(self, rows: Sequence[Row], deadline: float, size: int = 0) -> Served[Result]:
         """As ``enqueue``, for a task: cancelling it takes the rows out of the queue."""
@@ -108,7 +108,8 @@ class Batcher(Generic[Row, Result]):
             raise ValueError(f"{len(rows)} rows are no batch; give 1 to {self.limits.batch_rows}.")
         now = self._clock()
         self._arrivals.note(now)
-        self._admit(len(rows), size, deadline, now)
+        if refusal := self._refusal(len(rows), size, deadline, now):
+            raise refusal
         ticket: Ticket[Row, Result] = Ticket(deadline, rows, size, now, done)
         if self._alone and self._computed_at_once([ticket], now):
             self._waking = self._loop.call_soon(self._dispatch)  # whoever comes in the same turn is company
@@ -130,25 +131,29 @@ class Batcher(Generic[Row, Result]):
         """Whether nobody is here, and whoever was here last was alone too: then nobody will join."""
         return self._last_rows == 1 and self._waking is None and self.idle
 
-    def check(self, deadline: float) -> None:
-        """Raises ``Shed`` where not even one row would be admitted now: asked before work is put into a request."""
-        self._admit(1, 0, deadline, self._clock())
+    def refusal(self, deadline: float) -> Shed | None:
+        """Why not even one row would be admitted now, if so: asked before work is put into a request."""
+        return self._refusal(1, 0, deadline, self._clock())
 
-    def _admit(self, rows: int, size: int, deadline: float, now: float) -> None:
-        """Refuse what cannot be kept waiting, and what would not be answered in time if all goes as predicted."""
+    def check(self, deadline: float) -> None:
+        """Raises it."""
+        if refusal := self.refusal(deadline):
+            raise refusal
+
+    def _refusal(self, rows: int, size: int, deadline: float, now: float) -> Shed | None:
+        """Of what cannot be kept waiting, and of what would not be answered in time if all goes as predicted."""
         limits = self.limits
-        busy = max(self._free_at - now, 0.0) if self._running else 0.0
+        busy = max(self._free_at - now, 0.0) if self._flights else 0.0
         waiting = self._queue.rows
         if waiting + rows > limits.queue_rows or self._queue.bytes + size > limits.queue_bytes:
-            self._refuse("queue_full", busy + self._whole_batch_s)
+            return self._refused("queue_full", busy + self._whole_batch_s)
         if waiting + rows <= limits.batch_rows and now + self._with_safety(busy + self._whole_batch_s) <= deadline:
-            return  # as most are: it will be in the next batch, which costs no more than a whole one
+            return None  # as most are: it will be in the next batch, which costs no more than a whole one
         last = self._queue.is_last(deadline)
         before = waiting if last else self._queue.rows_until(deadline)
         needed = self._until_done(busy, before + rows, self._arrivals.gap(now) if last else math.inf)
         late = now + self._with_safety(needed) - deadline
-        if late > 0:
-            self._refuse("deadline", late)
+        return self._refused("deadline", late) if late > 0 else None
 
     def _until_done(self, busy: float, rows: int, gap: float) -> float:
         """Seconds until the last of ``rows`` is done: whoever comes before his batch starts joins it."""
@@ -163,32 +168,29 @@ class Batcher(Generic[Row, Result]):
     def _with_safety(self, seconds: float) -> float:
         return seconds * (1 + self.limits.safety) + self._margin.seconds
 
-    def _refuse(self, reason: str, retry_after_s: float) -> None:
+    def _refused(self, reason: str, retry_after_s: float) -> Shed:
         self._observer.shed(reason)
-        raise Shed(reason, retry_after_s)
+        return Shed(reason, retry_after_s)
 
     def _dispatch(self) -> None:
         """Start what may start, unless the worker is idle and waiting for more rows pays."""
         self._waking = None
         while self._may_start():
             now = self._clock()
-            patience = 0.0 if self._running else self._patience(now)
+            patience = 0.0 if self._flights else self._patience(now)
             if patience > 0:
                 self._lingering = self._lingering or self._loop.call_later(patience, self._stop_lingering)
                 return
             self._end_lingering()
-            start = max(now, self._free_at) if self._running else now
+            start = max(now, self._free_at) if self._flights else now
             batch = self._take(start)
             if batch and not self._computed_at_once(batch, now):
-                seconds = self.cost.of(count(batch))
-                self._owed_s += seconds
-                self._free_at = start + seconds
-                self._running.add(self._loop.create_task(self._run(batch, now, seconds)))
+                self._hand_over(batch, now, start)
 
     def _may_start(self) -> bool:
         """Something waits and the worker is idle, or a whole batch waits and nothing stands behind the running one."""
         return bool(self._queue) and (
-            not self._running or (len(self._running) == 1 and self._queue.rows >= self.limits.batch_rows)
+            not self._flights or (self._flights == 1 and self._queue.rows >= self.limits.batch_rows)
         )
 
     def _patience(self, now: float) -> float:
@@ -223,7 +225,7 @@ class Batcher(Generic[Row, Result]):
         return batch
 
     def _computed_at_once(self, batch: Tickets[Row, Result], started: float) -> bool:
-        if self._running:
+        if self._flights:
             return False
         try:
             results = self.at_once(rows_of(batch))
@@ -234,20 +236,27 @@ class Batcher(Generic[Row, Result]):
         self._deliver(batch, list(results), self._ended(started, len(results), 1))
         return True
 
-    async def _run(self, batch: Tickets[Row, Result], handed_over: float, expected_s: float) -> None:
-        """One batch from start to answers. Whatever happens in it, every caller is answered and the next one starts."""
-        results: list[Result | RowError] = []
-        calls = 0
-        try:
-            results, calls = await isolate(self._predict, rows_of(batch), self.limits.isolation_calls)
-        finally:
-            span = self._ended(handed_over, len(results), calls)
-            self._running.discard(asyncio.current_task())
-            self._owed_s -= expected_s
-            self._free_at = span.ended + self._owed_s  # anew from each end, or small delays would add up
-            self._dispatch()
-            # Behind the next batch's task, so that the worker computes while these answers are written.
-            self._loop.call_soon(self._deliver, batch, results, span)
+    def _hand_over(self, batch: Tickets[Row, Result], now: float, start: float) -> None:
+        expected_s = self.cost.of(count(batch))
+        self._flights += 1
+        self._owed_s += expected_s
+        self._free_at = start + expected_s
+        self._predict(rows_of(batch), partial(self._landed, batch, now, expected_s))
+
+    def _landed(
+        self,
+        batch: Tickets[Row, Result],
+        handed_over: float,
+        expected_s: float,
+        results: list[Result | RowError],
+        calls: int,
+    ) -> None:
+        span = self._ended(handed_over, len(results), calls)
+        self._flights -= 1
+        self._owed_s -= expected_s
+        self._free_at = span.ended + self._owed_s  # anew from each end, or small delays would add up
+        self._dispatch()  # first, so that the worker computes while these answers are written
+        self._deliver(batch, results, span)
 
     def _ended(self, handed_over: float, rows: int, calls: int) -> _Span:
         idle_since, self._idle_since = self._idle_since, self._clock()

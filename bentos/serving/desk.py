@@ -6,41 +6,39 @@ expected cost follows those answered last; it begins with one measured at start-
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
 from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits, Observer
-from bentos.serving.cost import Cost, measure_cost
-from bentos.serving.isolation import RowError
+from bentos.serving.cost import Cost
+from bentos.serving.isolation import Predict, RowError
 from bentos.serving.messages import Reply, Request, timings
 from bentos.serving.problems import Refused
+from bentos.serving.worker import Worker
 
 WEIGHT = 0.1  # of the newest question in the expected cost
 ACCIDENT = 4.0  # times the expected cost; a question beyond counts as one of that
 SAFETY = 0.15  # of what is predicted: questions differ more than rows do
 
-Answers = Sequence[bytes | Refused]
 Asked = TypeVar("Asked")  # a question: its body, or that and whom it is put to
 
 
 class Desk(Generic[Asked]):
-    """Where questions wait and leave again; ``compute`` answers or refuses those it is given, one call at a time."""
+    """Where questions wait and leave again; ``clerk`` answers or refuses those it is given, one call at a time."""
 
     def __init__(
         self,
-        compute: Callable[[Sequence[Asked]], Awaitable[Answers]],
+        clerk: Predict[Asked, bytes | Refused],
         cost_s: float,
         limits: Limits,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         alone = replace(limits, batch_rows=1, safety=SAFETY)
-        self._batcher: Batcher[Asked, bytes | Refused] = Batcher(compute, _each(cost_s), alone, observer, clock)
+        self._batcher: Batcher[Asked, bytes | Refused] = Batcher(clerk, _each(cost_s), alone, observer, clock)
 
     @property
     def waiting(self) -> int:
@@ -71,29 +69,21 @@ class Desk(Generic[Asked]):
         raise answer.__cause__ if isinstance(answer, RowError) and answer.__cause__ else answer
 
 
-class Clerk(Generic[Asked]):
-    """A thread that answers questions: one, since two would fight for the interpreter."""
+class Clerk(Worker[Asked, bytes | Refused]):
+    """Answers questions in a thread."""
 
     def __init__(self, answer: Callable[[Asked], bytes]) -> None:
-        self._answer, self._loop = answer, asyncio.get_running_loop()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="questions")
+        def answered(question: Asked) -> bytes | Refused:
+            try:
+                return answer(question)
+            except Refused as refused:  # an answer too, and no fault to look for
+                return refused
 
-    async def __call__(self, questions: Sequence[Asked]) -> Answers:
-        return await self._loop.run_in_executor(self._worker, self._answers, questions)
+        super().__init__(lambda questions: [answered(question) for question in questions], "questions")
 
     async def cost_s(self, sample: Asked) -> float:
-        """What a question like ``sample`` costs in the thread."""
-        measured = await self._loop.run_in_executor(self._worker, measure_cost, self._answers, [sample], 1)
-        return measured.of(1)
-
-    def _answers(self, questions: Sequence[Asked]) -> Answers:
-        return [self._answered(question) for question in questions]
-
-    def _answered(self, question: Asked) -> bytes | Refused:
-        try:
-            return self._answer(question)
-        except Refused as refused:  # an answer too, and no fault to look for
-            return refused
+        """What a question like ``sample`` costs."""
+        return (await self.cost([sample], 1)).of(1)
 
 
 def _each(seconds: float) -> Cost:

@@ -46,7 +46,8 @@ def check_type(headers: dict[bytes, bytes]) -> None:
 
 def trace_id(headers: dict[bytes, bytes]) -> str:
     """The caller's (W3C Trace Context), or a new one."""
-    given = TRACEPARENT.fullmatch(headers.get(TRACE, b""))
+    said = headers.get(TRACE)
+    given = TRACEPARENT.fullmatch(said) if said else None
     return given[1].decode() if given else new_trace_id()
 
 

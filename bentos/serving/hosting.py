@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 
 from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits, Served, Shed
-from bentos.serving.cost import Cost, measure_cost
 from bentos.serving.desk import Clerk, Desk
 from bentos.serving.isolation import RowError
 from bentos.serving.metrics import COUNTS, Counted
 from bentos.serving.problems import Refused
 from bentos.serving.tensors import DTYPES, TensorSpec
 from bentos.serving.waiting import Ticket
+from bentos.serving.worker import Worker
 
 Array = NDArray[Any]
 Outputs = tuple[Any, ...]  # of one row: a value or an array for each output
@@ -151,9 +150,7 @@ class Hosting:
         """Measure the model's cost, then let it answer. A version that is there already just becomes current."""
         known = self._hosted.get(model.name, {})
         if model.version not in known:
-            rows = list(model.examples(EXAMPLES * self.limits.batch_rows))
-            compute = _Compute(model)
-            batcher = self._batcher(model, compute, await compute.cost(rows, self.limits.batch_rows))
+            batcher = await self._batcher(model)
             desk = await self._desk(model) if isinstance(model, Answering) else None
             hosted = Hosted(model, batcher, dict(enumerate(model.outputs)), desk)
             # The one before stays and can be put back at once; older ones finish what they have accepted.
@@ -171,12 +168,16 @@ class Hosting:
             COUNTS.remove(name, version)
         del self._current[name]
 
-    def _batcher(self, model: Servable, compute: _Compute, cost: Cost) -> Batcher[Array, Outputs]:
+    async def _batcher(self, model: Servable) -> Batcher[Array, Outputs]:
+        compute = _Compute(model)
+        worker: Worker[Array, Outputs] = Worker(compute, f"model {model.name}")
+        cost = await worker.cost(list(model.examples(EXAMPLES * self.limits.batch_rows)), self.limits.batch_rows)
+
         def at_once(rows: Sequence[Array]) -> list[Outputs] | None:
             return compute(rows) if cost.of(len(rows)) <= INLINE_S else None
 
         counted = Counted((model.name, model.version, "rows"), lambda: batcher.waiting_rows)
-        batcher = Batcher(compute.in_thread, cost, self.limits, counted)
+        batcher = Batcher(worker, cost, self.limits, counted)
         batcher.at_once = at_once
         COUNTS.add(counted)
         return batcher
@@ -190,12 +191,11 @@ class Hosting:
 
 
 class _Compute:
-    """A model's prediction for rows that are stacked here, in this thread or in the model's own."""
+    """A model's prediction for rows that are stacked here."""
 
     def __init__(self, model: Servable) -> None:
-        self._model, self._loop = model, asyncio.get_running_loop()
+        self._model = model
         self._dtypes = [DTYPES[output.datatype] for output in model.outputs]
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"model {model.name}")  # one: calls keep their order
 
     def __call__(self, rows: Sequence[Array]) -> list[Outputs]:
         # A lone row is spared what many are worth: after a large model has run, little of NumPy is left in the caches.
@@ -203,10 +203,3 @@ class _Compute:
         found = zip(self._model.predict(stacked), self._dtypes, strict=True)
         columns = [np.asarray(column, dtype) for column, dtype in found]
         return list(zip(*[column.tolist() if column.ndim == 1 else column for column in columns], strict=True))
-
-    async def cost(self, rows: Sequence[Array], most: int) -> Cost:
-        """What a batch costs in the model's thread, the way there and back aside."""
-        return await self._loop.run_in_executor(self._worker, measure_cost, self, rows, most)
-
-    async def in_thread(self, rows: Sequence[Array]) -> list[Outputs]:
-        return await self._loop.run_in_executor(self._worker, self, rows)

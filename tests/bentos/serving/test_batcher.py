@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from calls import told
 
 from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits, Served, Shed
@@ -19,7 +24,7 @@ EXACT = Limits(safety=0.0, safety_s=0.0)
 
 def make(model: Any, cost: Cost = COST, limits: Limits | None = None) -> Batcher[int, int]:
     """A batcher on the clock of the virtual loop."""
-    return Batcher(model, cost, limits, clock=asyncio.get_running_loop().time)
+    return Batcher(told(model), cost, limits, clock=asyncio.get_running_loop().time)
 
 
 class Model:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from calls import told
 
 from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits, Served, Shed
@@ -83,7 +88,7 @@ async def visit(batcher: Batcher[Any, Any], number: int, caller: Caller) -> Any:
 def test_every_caller_gets_his_own_rows_or_a_refusal(virtually, crowd):
     async def story():
         machine = Machine([])
-        batcher: Batcher[Any, Any] = Batcher(machine, COST, LIMITS, clock=asyncio.get_running_loop().time)
+        batcher: Batcher[Any, Any] = Batcher(told(machine), COST, LIMITS, clock=asyncio.get_running_loop().time)
         ends = await asyncio.gather(*(visit(batcher, n, caller) for n, caller in enumerate(crowd)))
         for number, (caller, end) in enumerate(zip(crowd, ends, strict=True)):
             if isinstance(end, Served):
@@ -107,13 +112,14 @@ def test_every_caller_gets_his_own_rows_or_a_refusal(virtually, crowd):
 )
 def test_no_mood_of_the_model_stops_it_or_mixes_answers(virtually, crowd, moods):
     async def story():
-        batcher: Batcher[Any, Any] = Batcher(Machine(moods), COST, LIMITS, clock=asyncio.get_running_loop().time)
+        machine = Machine(moods)
+        batcher: Batcher[Any, Any] = Batcher(told(machine), COST, LIMITS, clock=asyncio.get_running_loop().time)
         ends = await asyncio.gather(*(visit(batcher, n, caller) for n, caller in enumerate(crowd)))
         for number, end in enumerate(ends):
             if isinstance(end, Served):
                 assert all(isinstance(r, RowError) or r == (number, n) for n, r in enumerate(end.results))
         await settled(batcher)
-        batcher._predict = Machine([])  # it is well again, and so is everyone after it
+        machine.moods = []  # it is well again, and so is everyone after it
         again = await visit(batcher, 99, Caller(0, 3, 10.0, None, frozenset()))
         assert again.results == [(99, 0), (99, 1), (99, 2)]
 

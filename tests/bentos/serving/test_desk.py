@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from calls import told
 
 from bentos.serving.contract import Limits, Shed
 from bentos.serving.desk import Clerk, Desk
@@ -37,7 +42,7 @@ class Slow:
 
 def desk(compute: Any, limits: Limits | None = None) -> Desk:
     """On the clock of the virtual loop."""
-    return Desk(compute, COST_S, limits or Limits(), clock=asyncio.get_running_loop().time)
+    return Desk(told(compute), COST_S, limits or Limits(), clock=asyncio.get_running_loop().time)
 
 
 def asking(at: Desk, body: bytes, within_s: float) -> asyncio.Task[Reply]:

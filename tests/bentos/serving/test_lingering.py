@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from calls import told
 
 from bentos.serving.batcher import Batcher
 from bentos.serving.contract import Limits
@@ -28,7 +33,7 @@ async def two_after_a_crowd(linger_s: float) -> tuple[list[int], list[float]]:
         served = await batcher.submit([1], loop.time() + 10)
         return served.lingered_s
 
-    batcher: Batcher[int, int] = Batcher(predict, COST, Limits(linger_s=linger_s), clock=loop.time)
+    batcher: Batcher[int, int] = Batcher(told(predict), COST, Limits(linger_s=linger_s), clock=loop.time)
     await asyncio.gather(*(ask(0.0002 * n) for n in range(30)))
     batches.clear()
     return batches, await asyncio.gather(ask(0.0), ask(0.0002))

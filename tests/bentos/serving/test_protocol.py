@@ -16,6 +16,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 sys.path.insert(0, str(Path(__file__).parent))
+from calls import told
 from forest import FEATURES, Forest, Running, serving
 
 from bentos.serving import heads, protocol
@@ -210,7 +211,9 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, batch_rows: int = 64, row_s: float = 0.001) -> None:
         self.go, self.computed = asyncio.Event(), list[int]()
         limits = Limits(batch_rows=batch_rows, safety_s=0.0)
-        batcher: Batcher[Any, Any] = Batcher(self._predict, Cost(tuple(row_s * rows for rows in range(65))), limits)
+        batcher: Batcher[Any, Any] = Batcher(
+            told(self._predict), Cost(tuple(row_s * rows for rows in range(65))), limits
+        )
         model = Forest("1")
         hosting = Hosting(limits)
         hosting._hosted = {"forest": {"1": Hosted(model, batcher, dict(enumerate(model.outputs)))}}
