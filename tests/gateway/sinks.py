@@ -75,7 +75,8 @@ def certificate(folder: Path) -> Path:
     return path
 
 
-def _shown(known: Path | None) -> ssl.SSLContext | None:
+def shown_by(known: Path | None) -> ssl.SSLContext | None:
+    """A server's side of TLS."""
     if known is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -91,7 +92,7 @@ def mail(known: Path | None = None, password: str = "") -> Iterator[MailSink]:
     def knows(server, session, envelope, mechanism, shown):
         return AuthResult(success=shown.password.decode() == password, handled=False)
 
-    how = {"tls_context": _shown(known), "require_starttls": True, "auth_required": True, "authenticator": knows}
+    how = {"tls_context": shown_by(known), "require_starttls": True, "auth_required": True, "authenticator": knows}
     where = {"hostname": "127.0.0.1", "port": sink.port, "server_hostname": "sink", "ready_timeout": 30}
     controller = Controller(sink, **where, **(how if known else {}))
     controller.start()
@@ -138,7 +139,7 @@ def web(known: Path | None = None) -> Iterator[WebSink]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     sink.url = f"{'https' if known else 'http'}://127.0.0.1:{server.server_port}"
-    if shown := _shown(known):
+    if shown := shown_by(known):
         server.socket = shown.wrap_socket(server.socket, server_side=True)
     with answering(server):
         yield sink
