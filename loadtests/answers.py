@@ -44,10 +44,15 @@ class Log:
         return np.where(np.isnan(waited), np.inf, waited)
 
     @property
+    def admitted(self) -> Mask:
+        """Answered with 200, in time or not."""
+        admitted: Mask = self.status == 200
+        return admitted
+
+    @property
     def good(self) -> Mask:
         """Answered with 200 within the deadline."""
-        good: Mask = (self.status == 200) & (self.latency <= self.deadline_s)
-        return good
+        return self.admitted & (self.latency <= self.deadline_s)
 
     @property
     def rejected(self) -> Mask:
@@ -82,7 +87,7 @@ class Log:
             "good": int(self.good.sum()),
             "goodput": round(float(self.good.mean()), 4),
             "latency_ms": in_ms(latency),
-            "ok_ms": in_ms(latency[self.status == 200]),
+            "ok_ms": in_ms(latency[self.admitted]),
             "rejected_ms": in_ms(latency[rejected]),
             "rejected_with_retry_after": int(self.retry_after[rejected].sum()),
             "lateness_p99_ms": in_ms(self.started - self.intended)["p99"],
