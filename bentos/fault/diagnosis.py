@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -77,9 +77,11 @@ def verdicts(case: Case, opinion: Opinion) -> Verdicts:
 
 
 def certain(case: Case, opinion: Opinion) -> list[Fired]:
-    """Rules that name the fault whatever the network says: functions lost, and silent points where it says nothing."""
-    lost = [found for found in case.fired if found.rule.code in LOST]
-    return lost if lost or opinion.level else _silence(case)
+    """Rules that name the fault: losses no less urgent than what the network sees, or silence where it sees nothing."""
+    lost = _fired(case, LOST)
+    if lost and level_by_rules(lost) >= opinion.level:
+        return lost
+    return [] if opinion.level else _fired(case, {SILENCE})
 
 
 def level_by_rules(found: Sequence[Fired]) -> int:
@@ -88,13 +90,20 @@ def level_by_rules(found: Sequence[Fired]) -> int:
 
 
 def chosen(case: Case, opinion: Opinion) -> tuple[FaultCode | None, list[Suspect]]:
-    """The likeliest fault and what else it is or may be: what is certain, else the network's, else none."""
+    """The fault that is told, if there is one; what else is there for certain; and what else it may be."""
     known = certain(case, opinion)
-    ranked = _ranked(suspects(known) if known else opinion.faults if opinion.level else {})
-    if not ranked:
+    weights = suspects(known) if known else opinion.faults if opinion.level else {}
+    if not weights:
         return None, []
-    beside = [] if known else _ranked(suspects(_silence(case)))
-    return ranked[0].fault, [*beside, *ranked[1:]][:SUSPECTS]
+    fault, *others = weights
+    beside = [one for found in _fired(case, {*LOST, SILENCE}) if (one := found.rule.faults[0]) != fault]
+    maybe = [Suspect(fault=one, probability=round(weights[one], 4)) for one in others if one not in beside]
+    return fault, [*(Suspect(fault=one, probability=1) for one in beside), *maybe[:SUSPECTS]]
+
+
+def lead_hours_of(known: Sequence[Fired], chances: list[float]) -> float | None:
+    """None are left where a function is lost already."""
+    return 0.0 if any(found.rule.code in LOST for found in known) else lead_hours(chances)
 
 
 def advice(fault: FaultCode | None, case: Case) -> Action | None:
@@ -185,12 +194,8 @@ def warnings(case: Case, simulated: bool) -> list[str]:
     return [text for applies, text in said if applies]
 
 
-def _silence(case: Case) -> list[Fired]:
-    return [found for found in case.fired if found.rule.code == SILENCE]
-
-
-def _ranked(weights: Mapping[FaultCode, float]) -> list[Suspect]:
-    return [Suspect(fault=fault, probability=round(weight, 4)) for fault, weight in weights.items()]
+def _fired(case: Case, codes: Set[str]) -> list[Fired]:
+    return [found for found in case.fired if found.rule.code in codes]
 
 
 def _days_known(case: Case) -> int:

@@ -143,8 +143,8 @@ class FaultModel:
 
     def _worded(self, case: Case, opinion: Opinion) -> Answer:
         fault, alternatives = diagnosis.chosen(case, opinion)
-        by_rules = diagnosis.level_by_rules(diagnosis.certain(case, opinion))
-        lead = 0.0 if by_rules else diagnosis.lead_hours(opinion.chances)
+        known = diagnosis.certain(case, opinion)
+        lead = diagnosis.lead_hours_of(known, opinion.chances)
         simulated = self.parameters.simulated_training
         return Answer(
             unit_id=case.question.unit_id,
@@ -153,8 +153,8 @@ class FaultModel:
             fault=fault,
             alternatives=alternatives,
             severity=opinion.severity,
-            level=max(by_rules, opinion.level),
-            level_from="rules" if by_rules > opinion.level else "model",
+            level=max(diagnosis.level_by_rules(known), opinion.level),
+            level_from="rules" if known else "model",
             predicted_time=None if lead is None else (case.at + timedelta(hours=lead)).to_pydatetime(),
             lead_hours=lead,
             evidence=[*self._weighed(case, opinion), *diagnosis.evidence(case)],

@@ -108,8 +108,7 @@ class Batcher(Generic[Row, Result]):
             raise ValueError(f"{len(rows)} rows are no batch; give 1 to {self.limits.batch_rows}.")
         now = self._clock()
         self._arrivals.note(now)
-        if refusal := self._refusal(len(rows), size, deadline, now):
-            raise refusal
+        self._admit(len(rows), size, deadline, now)
         ticket: Ticket[Row, Result] = Ticket(deadline, rows, size, now, done)
         if self._alone and self._computed_at_once([ticket], now):
             self._waking = self._loop.call_soon(self._dispatch)  # whoever comes in the same turn is company
@@ -131,29 +130,25 @@ class Batcher(Generic[Row, Result]):
         """Whether nobody is here, and whoever was here last was alone too: then nobody will join."""
         return self._last_rows == 1 and self._waking is None and self.idle
 
-    def refusal(self, deadline: float) -> Shed | None:
-        """Why not even one row would be admitted now, if so: asked before work is put into a request."""
-        return self._refusal(1, 0, deadline, self._clock())
-
     def check(self, deadline: float) -> None:
-        """Raises it."""
-        if refusal := self.refusal(deadline):
-            raise refusal
+        """Raises ``Shed`` where not even one row would be admitted now: asked before work is put into a request."""
+        self._admit(1, 0, deadline, self._clock())
 
-    def _refusal(self, rows: int, size: int, deadline: float, now: float) -> Shed | None:
-        """Of what cannot be kept waiting, and of what would not be answered in time if all goes as predicted."""
+    def _admit(self, rows: int, size: int, deadline: float, now: float) -> None:
+        """Refuse what cannot be kept waiting, and what would not be answered in time if all goes as predicted."""
         limits = self.limits
         busy = max(self._free_at - now, 0.0) if self._flights else 0.0
         waiting = self._queue.rows
         if waiting + rows > limits.queue_rows or self._queue.bytes + size > limits.queue_bytes:
-            return self._refused("queue_full", busy + self._whole_batch_s)
+            self._refuse("queue_full", busy + self._whole_batch_s)
         if waiting + rows <= limits.batch_rows and now + self._with_safety(busy + self._whole_batch_s) <= deadline:
-            return None  # as most are: it will be in the next batch, which costs no more than a whole one
+            return  # as most are: it will be in the next batch, which costs no more than a whole one
         last = self._queue.is_last(deadline)
         before = waiting if last else self._queue.rows_until(deadline)
         needed = self._until_done(busy, before + rows, self._arrivals.gap(now) if last else math.inf)
         late = now + self._with_safety(needed) - deadline
-        return self._refused("deadline", late) if late > 0 else None
+        if late > 0:
+            self._refuse("deadline", late)
 
     def _until_done(self, busy: float, rows: int, gap: float) -> float:
         """Seconds until the last of ``rows`` is done: whoever comes before his batch starts joins it."""
@@ -168,9 +163,9 @@ class Batcher(Generic[Row, Result]):
     def _with_safety(self, seconds: float) -> float:
         return seconds * (1 + self.limits.safety) + self._margin.seconds
 
-    def _refused(self, reason: str, retry_after_s: float) -> Shed:
+    def _refuse(self, reason: str, retry_after_s: float) -> None:
         self._observer.shed(reason)
-        return Shed(reason, retry_after_s)
+        raise Shed(reason, retry_after_s)
 
     def _dispatch(self) -> None:
         """Start what may start, unless the worker is idle and waiting for more rows pays."""

@@ -23,7 +23,7 @@ Done = Callable[[list[Result | RowError], int], None]
 
 class Isolating(Generic[Row, Result]):
     """``predict``, with a result or a ``RowError`` for each row, and how many calls it took: at most ``budget`` beyond
-    the first.
+    the first. There are no results where the event loop stopped meanwhile.
 
     A call that answers another number of rows than it was asked has failed too: nobody can tell whose rows they are.
     """
@@ -33,7 +33,13 @@ class Isolating(Generic[Row, Result]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __call__(self, rows: Sequence[Row], done: Done[Result]) -> None:
-        self._predict(rows, partial(self._judge, rows, done))
+        self._call(rows, partial(self._judge, rows, done))
+
+    def _call(self, rows: Sequence[Row], judge: Callable[[Outcome[Result]], None]) -> None:
+        try:
+            self._predict(rows, judge)
+        except Exception as failure:  # it did not even begin; who asked is still busy and is told later, too
+            asyncio.get_running_loop().call_soon(judge, failure)
 
     def _judge(self, rows: Sequence[Row], done: Done[Result], outcome: Outcome[Result]) -> None:
         try:
@@ -48,21 +54,25 @@ class Isolating(Generic[Row, Result]):
     async def _isolate(self, rows: Sequence[Row], failure: BaseException, done: Done[Result]) -> None:
         results: list[Result | RowError] = [RowError("Not computed: too many rows beside it failed. Ask again alone.")]
         results *= len(rows)
-        ranges, calls = _narrowed(results, (0, len(rows)), failure), 1
+        calls = 1
         try:
+            ranges = _narrowed(results, (0, len(rows)), failure)
             while ranges and calls <= self._budget:
                 first, end = ranges.pop()
                 calls += 1
+                outcome = await self._again(rows[first:end])
                 try:
-                    results[first:end] = _accepted(await self._again(rows[first:end]), end - first)
-                except Exception as again:  # whatever a model raises is its row's, never its neighbour's
+                    results[first:end] = _accepted(outcome, end - first)
+                except BaseException as again:  # whatever a model raises is its row's, never its neighbour's
                     ranges += _narrowed(results, (first, end), again)
-        finally:
-            done(results, calls)
+        except BaseException:  # the loop stops
+            done([], calls)
+            raise
+        done(results, calls)
 
     def _again(self, rows: Sequence[Row]) -> asyncio.Future[Outcome[Result]]:
         found: asyncio.Future[Outcome[Result]] = asyncio.get_running_loop().create_future()
-        self._predict(rows, lambda outcome: None if found.done() else found.set_result(outcome))
+        self._call(rows, lambda outcome: None if found.done() else found.set_result(outcome))
         return found
 
 
@@ -90,6 +100,9 @@ def _narrowed(
 def _of_row(failure: BaseException) -> RowError:
     if isinstance(failure, RowError):
         return failure
-    error = RowError(f"{type(failure).__name__}: {failure}")
+    try:
+        error = RowError(f"{type(failure).__name__}: {failure}")
+    except Exception:  # it cannot even be written
+        error = RowError(type(failure).__name__)
     error.__cause__ = failure
     return error

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from random import Random
 from typing import Any
@@ -40,21 +40,20 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
     def body(self, trace_id: str) -> bytes:
         """The document; ``error`` is what the protocol's clients read."""
         errors = b',"errors":' + orjson.dumps(list(self.errors)) if self.errors else b""
-        return b'%b"%b"%b}' % (_begun(self.status, self.code, self.detail), trace_id.encode(), errors)
+        return b'%b"%b"%b}' % (self._begun, trace_id.encode(), errors)
 
-
-@lru_cache(maxsize=64)
-def _begun(status: int, code: str, detail: str) -> bytes:
-    """The document up to its trace id: under overload the same thousands of times a second."""
-    said = {
-        "type": OVERLOADED if status == HTTPStatus.SERVICE_UNAVAILABLE else "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "error": detail,
-    }
-    return orjson.dumps(said)[:-1] + b',"trace_id":'
+    @cached_property
+    def _begun(self) -> bytes:
+        """Up to the trace id."""
+        said = {
+            "type": OVERLOADED if self.status == HTTPStatus.SERVICE_UNAVAILABLE else "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "error": self.detail,
+        }
+        return orjson.dumps(said)[:-1] + b',"trace_id":'
 
 
 def invalid(wrong: ValidationError) -> Refused:
@@ -82,7 +81,9 @@ def refusal(failure: Exception) -> Refused:
 
 @lru_cache(maxsize=256)
 def _overloaded(reason: str, retry_after_s: int) -> Refused:
-    """503 with Retry-After, in whole seconds as the header wants them; the same one thousands of times a second."""
+    """503 with Retry-After, in whole seconds as the header wants them; kept, since it may be told thousands of times a
+    second. Not to be raised: it would carry its way with it.
+    """
     refused = Refused(503, reason, SHED[reason])
     refused.headers.append((b"retry-after", str(retry_after_s).encode()))
     return refused

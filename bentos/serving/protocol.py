@@ -86,9 +86,8 @@ class HotProtocol(HttpToolsProtocol):
         deadline = time.monotonic() + head.within_s
         self._head = head
         try:
-            if hosted.batcher.crowded and (shed := hosted.batcher.refusal(deadline)):
-                self._respond(as_problem(shed, head.headers))
-                return
+            if hosted.batcher.crowded:
+                hosted.batcher.check(deadline)
             question = self._question = understood(hosted, head.headers, body)
             if len(question.rows) > hosted.batcher.limits.batch_rows:
                 super().data_received(data)

@@ -24,6 +24,7 @@ class Worker(Generic[Row, Result]):
     def __init__(self, compute: Callable[[Sequence[Row]], Sequence[Result]], name: str) -> None:
         self._compute, self._loop = compute, asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread.submit(int)  # starts it now, where it is seen if there can be none
 
     def __call__(self, rows: Sequence[Row], done: Callable[[Outcome[Result]], None]) -> None:
         self._thread.submit(self._work, rows, done)

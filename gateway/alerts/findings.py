@@ -14,8 +14,8 @@ WITHIN_HOURS = 72  # of the one probability that is shown
 class Finding:
     """A unit at a moment: which fault is likeliest, and how likely a loss of function is within so many hours.
 
-    ``certain``: rules see a function lost already. ``idle``: the unit hardly ran, so that its silence proves nothing.
-    ``suspects`` are the other faults that it may be.
+    ``certain``: rules name the fault, whatever the model says. ``idle``: the unit hardly ran, so that its silence
+    proves nothing. ``beside`` are faults that rules see for certain besides, ``suspects`` are what else it may be.
     """
 
     unit_id: str
@@ -31,6 +31,7 @@ class Finding:
     simulated: bool = False
     certain: bool = False
     idle: bool = False
+    beside: frozenset[str] = frozenset()
     suspects: frozenset[str] = frozenset()
 
     @property
@@ -57,7 +58,8 @@ class Finding:
             simulated=answer["simulated_training"],
             certain=certain,
             idle=not certain and not answer["verdicts"]["rules"]["judged"],
-            suspects=frozenset(said["fault"] for said in answer["alternatives"]),
+            beside=frozenset(said["fault"] for said in answer["alternatives"] if said["probability"] == 1),
+            suspects=frozenset(said["fault"] for said in answer["alternatives"] if said["probability"] < 1),
         )
 
     def shown(self) -> dict[str, Any]:

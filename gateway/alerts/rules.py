@@ -128,11 +128,13 @@ def said(finding: Finding, fault: str | None, threshold: Threshold) -> Said:
 def _zone(finding: Finding, fault: str | None, threshold: Threshold) -> Zone:
     if finding.idle:
         return "off"
+    if fault in finding.beside:
+        return "between"  # it is there, whatever the model says of another fault
     named = fault == finding.fault
     zone = _of_unit(finding, threshold, certain=named and finding.certain)
     if named or zone == "below":
         return zone
-    # What rules see for certain says nothing of what the model sees besides.
+    # What rules see for certain says nothing of what the model saw: a point that is silent now may be where it saw it.
     still = finding.fault is None or finding.certain or fault in finding.suspects
     return "between" if still else "below"
 

@@ -102,7 +102,7 @@ def put_off(database: Engine, which: tuple[UUID, str], now: datetime) -> None:
 
 
 def carried_out(errand: Errand, taken: Callable[[], None] = unnoted) -> Outcome:
-    """Sent, or not; takes seconds at most. ``taken`` is called the moment that the other side has it."""
+    """Sent, or not; takes seconds at most. ``taken`` as in ``Parcel``."""
     if errand.refusal is not None:
         return Outcome(False, errand.refusal, hopeless=True)
     return sending.send(errand.way.kind, errand.way.target, replace(errand.parcel, taken=taken))

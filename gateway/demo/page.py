@@ -86,7 +86,7 @@ def _alerts(told: Told, zone: ZoneInfo) -> Iterator[str]:
     yield f"\n## {len(told.past.alerts)} alerts, and {len(told.past.silences)} of silence\n"
     yield _filled(
         "Times are local. The chance is of a loss of function within 72 hours: in the prediction that the alert began "
-        "with, and the highest while it stood; what rules see for certain is urgent whatever the chance. Evidence is "
+        "with, and the highest while it stood; what rules see for certain is told whatever the chance. Evidence is "
         "what the most predictions named meanwhile."
     )
     yield "\n| raised | hours | fault | level | chance | highest | evidence |"

@@ -8,6 +8,7 @@ and P8b@whole the p99 of the whole run, and the share of the machine that was ta
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from statistics import median
 
@@ -77,6 +78,8 @@ def _p99(log: Log, which: Mask) -> float:
 def _windows_p99(log: Log, which: Mask) -> float:
     """Windows are of ten seconds, and of the whole run where that is shorter."""
     window = np.floor(log.intended / WINDOW_S)
+    if not which.any():
+        return math.nan
     return median(_p99(log, which & (window == one)) for one in np.unique(window[which]))
 
 
