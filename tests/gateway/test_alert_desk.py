@@ -64,10 +64,20 @@ def test_an_hour_after_it_cleared_it_is_a_new_alert_and_the_old_one_stays(clock)
 
 def test_what_rules_see_for_certain_for_some_hours_does_not_end_what_the_model_sees_besides(clock):
     every_quarter(clock, 2 * HOUR, finding())
-    every_quarter(clock, 3 * HOUR, finding(fault="F-COMMS", level=3, certain=True))
+    every_quarter(clock, 3 * HOUR, finding(fault="F-SEN-STUCK", level=2, certain=True))
     assert row_of(clock).state == State.ACTIVE
     every_quarter(clock, HOUR, healthy())
     assert row_of(clock).state == State.CLEARED
+
+
+def test_what_is_there_for_certain_beside_another_fault_neither_ends_nor_speaks_for_it(clock):
+    every_quarter(clock, 8 * HOUR, finding(fault="F-COMMS", level=1, certain=True))
+    unlikely = finding(level=1, chance=0.01, beside=frozenset({"F-COMMS"}))
+    every_quarter(clock, 8 * HOUR, unlikely)
+    assert clock.states() == ["AHU-1 F-COMMS active", "AHU-1 F-FILTER active"]
+    assert [notice.fault for notice in clock.told("raised")] == ["F-COMMS", "F-FILTER"]
+    every_quarter(clock, HOUR, finding(level=1))
+    assert clock.states() == ["AHU-1 F-COMMS cleared", "AHU-1 F-FILTER active"]
 
 
 def test_when_the_model_changes_its_mind_nobody_is_told_again_while_it_still_suspects_the_first(clock):
@@ -260,6 +270,12 @@ def test_a_fault_that_a_finding_does_not_name_is_over_unless_it_is_suspected():
     one = finding(fault="F-ECON", suspects=frozenset({"F-FILTER"}))
     assert said(one, "F-FILTER", Threshold()).zone == "between"
     assert said(one, "F-OAD-LEAK", Threshold()).zone == "below"
+
+
+def test_what_is_there_for_certain_needs_no_chance():
+    one = finding(fault="F-ECON", chance=0.01, beside=frozenset({"F-COMMS"}), suspects=frozenset({"F-FILTER"}))
+    assert said(one, "F-COMMS", THRESHOLD).zone == "between"
+    assert said(one, "F-FILTER", THRESHOLD).zone == "below"
 
 
 def test_the_nearest_threshold_counts():

@@ -207,6 +207,36 @@ def test_a_name_is_looked_up_before_anything_is_sent(web):
     assert unknown.said == "Nobody knows the host nobody.invalid."
 
 
+@pytest.mark.parametrize("kind", ["email", "webhook", "sms"])
+def test_whoever_takes_a_notice_is_noted_at_that_moment_and_who_does_not_is_not(kind, mail, web):
+    targets = {
+        "email": {
+            "host": "127.0.0.1",
+            "port": mail.port,
+            "security": "none",
+            "sender": "f@x.org",
+            "recipients": ["a@x.org"],
+        },
+        "webhook": {"url": web.url},
+        "sms": {"url": web.url, "recipients": ["+4930123456", "+8610123456"]},
+    }
+    moments = []
+    noting = replace(parcel(), taken=lambda: moments.append(len(mail.mails) + len(web.seen)))
+    assert sending.send(kind, targets[kind], noting).sent
+    assert moments == [2 if kind == "sms" else 1]
+    mail.refuses, web.statuses = "550 no such person", [500]
+    assert not sending.send(kind, targets[kind], noting).sent
+    assert len(moments) == 1
+
+
+def test_a_light_is_never_noted_since_it_may_have_to_show_something_else():
+    moments = []
+    with sinks.modbus() as port:
+        target = {"host": "127.0.0.1", "port": port, "address": 0}
+        assert sending.send("light_modbus", target, replace(parcel(lit=3), taken=lambda: moments.append(1))).sent
+    assert moments == []
+
+
 def test_an_sms_goes_to_each_number_through_a_gateway_of_ones_own(web):
     target = {"url": web.url, "token": NAMED, "recipients": ["+4930123456", "+8610123456"]}
     outcome = sending.send("sms", target, parcel(ZH))

@@ -13,9 +13,10 @@ from air_handler import asked, changed, healthy
 from tiny import description, graph
 
 from bentos.artifact import ArtifactError, Golden, open_artifact, save
-from bentos.fault.diagnosis import lead_hours, level_of
+from bentos.fault.case import prepare_case
+from bentos.fault.diagnosis import Opinion, certain, chosen, lead_hours, level_by_rules, level_of
 from bentos.fault.model import GRAPH, FaultModel, comparable, reference_answer
-from bentos.fault.schema import Answer, Suspect
+from bentos.fault.schema import Answer, Question, Suspect
 from bentos.fault.windows import CHANNELS, STEPS
 from bentos.serving.problems import Refused
 
@@ -152,10 +153,42 @@ def test_a_silent_point_is_a_notice_and_what_the_network_sees_besides_is_named_b
     silent = {"heating_valve_position": np.nan}
     alone = answered(model, changed(LATER[: 3 * 96], slice(-12, None), **silent), reference=reference)
     assert (alone.fault, alone.level, alone.level_from) == ("F-COMMS", 1, "rules")
+    assert alone.lead_hours is None  # nothing is lost
     answer = drifted(model, reference, **silent)
     assert (answer.fault, answer.level_from) == ("F-SEN-DRIFT", "model")
     assert answer.alternatives[0] == Suspect(fault="F-COMMS", probability=1)
     assert answer.lead_hours > 0
+
+
+STUCK = {"mixed_air_temperature": 16.5}
+DEAD = {"heating_valve_position": np.nan}
+
+
+@pytest.mark.parametrize(
+    ("columns", "level", "named", "beside", "by_rules"),
+    [
+        (STUCK, 0, "F-SEN-STUCK", [], 2),
+        (STUCK, 2, "F-SEN-STUCK", [], 2),
+        (STUCK, 3, "F-CCV-STUCK", ["F-SEN-STUCK"], 0),
+        (DEAD, 0, "F-COMMS", [], 1),
+        (DEAD, 1, "F-CCV-STUCK", ["F-COMMS"], 0),
+        (STUCK | DEAD, 0, "F-SEN-STUCK", ["F-COMMS"], 2),
+        (STUCK | DEAD, 3, "F-CCV-STUCK", ["F-SEN-STUCK", "F-COMMS"], 0),
+    ],
+)
+def test_what_rules_see_for_certain_is_named_or_stands_beside(columns, level, named, beside, by_rules):
+    readings = LATER[: 3 * 96].copy()
+    for name, value in columns.items():
+        readings.iloc[-12 if np.isnan(value) else 0 :, readings.columns.get_loc(name)] = value
+    case = prepare_case(Question.model_validate_json(json.dumps(asked(readings))))
+    faults = {"F-CCV-STUCK": 0.5, "F-ECON": 0.2, "F-FILTER": 0.15, "F-OAD-LEAK": 0.15}
+    opinion = Opinion([0.1] * 6, faults, 0.5, level)
+    fault, others = chosen(case, opinion)
+    assert fault == named
+    assert sorted(one.fault for one in others if one.probability == 1) == sorted(beside)
+    assert level_by_rules(certain(case, opinion)) == by_rules
+    if level > 2:
+        assert [one.fault for one in others][len(beside) :] == ["F-ECON", "F-FILTER", "F-OAD-LEAK"]
 
 
 def test_a_reference_from_the_future_is_told(model, reference):

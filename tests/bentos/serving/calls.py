@@ -16,7 +16,7 @@ def told(predict: Callable[[Sequence[Any]], Awaitable[Any]]) -> Predict[Any, Any
     async def work(rows: Sequence[Any], done: Callable[[Outcome[Any]], None]) -> None:
         try:
             outcome = await predict(rows)
-        except Exception as failure:
+        except BaseException as failure:
             outcome = failure
         done(outcome)
 

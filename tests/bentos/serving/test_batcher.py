@@ -222,6 +222,50 @@ def test_a_model_that_answers_too_few_rows_never_shifts_answers_to_neighbours(vi
     virtually(story())
 
 
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise TypeError
+
+
+@pytest.mark.parametrize("failure", [UnspeakableError(), SystemExit(3)])
+@pytest.mark.parametrize("place", [0, 3])
+def test_whatever_a_row_raises_it_fails_alone_and_the_next_is_answered(virtually, failure, place):
+    class Odd(Model):
+        async def __call__(self, rows):
+            if -1 in rows:
+                raise failure
+            return await super().__call__(rows)
+
+    async def story():
+        batcher = make(Odd(), COST)
+        rows = [1, 2, 3, 4]
+        rows[place] = -1
+        served, _ = await ask(batcher, rows)
+        assert [isinstance(one, RowError) for one in served.results] == [row == -1 for row in rows]
+        assert type(failure).__name__ in str(served.results[place])
+        again, _ = await ask(batcher, [5])
+        assert again.results == [50]
+
+    virtually(story())
+
+
+def test_a_call_that_cannot_begin_fails_as_one_that_broke(virtually):
+    async def story():
+        model, broken = Model(), [True, True]
+
+        def call(rows, done):
+            if broken and broken.pop():
+                raise RuntimeError("can't start new thread")
+            told(model)(rows, done)
+
+        batcher: Batcher[int, int] = Batcher(call, COST, clock=asyncio.get_running_loop().time)
+        served, _ = await ask(batcher, [1, 2])
+        assert [str(result) for result in served.results] == ["RuntimeError: can't start new thread", "20"]
+        assert batcher.idle
+
+    virtually(story())
+
+
 def test_the_search_for_poison_has_a_budget(virtually):
     async def story():
         model = Model(poison=frozenset(range(64)))

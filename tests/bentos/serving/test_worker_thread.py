@@ -1,4 +1,4 @@
-"""Whatever becomes of a call in the worker's thread, who asked is told in the event loop, in one turn of it."""
+"""Whatever becomes of a call in the worker's thread, who asked is told in the event loop."""
 
 import asyncio
 import threading
@@ -32,6 +32,18 @@ def test_a_failure_is_told_whatever_it_is(failure):
 
     outcome, _ = asyncio.run(outcome_of(fails))
     assert outcome is failure
+
+
+def test_it_is_told_in_one_turn_of_the_loop():
+    async def story():
+        told = []
+        worker = Worker(lambda rows: rows, "test")
+        worker([1], told.append)
+        worker._thread.submit(int).result()  # the loop stands meanwhile, and the call is over
+        await asyncio.sleep(0)
+        assert told == [[1]]
+
+    asyncio.run(story())
 
 
 def test_calls_keep_their_order():

@@ -106,6 +106,8 @@ async def test_a_broker_whose_certificate_nobody_knows_gets_nothing_and_the_log_
             await refused(Reader(Streams(kafka_url=url), plant, Terms()))
     else:
         with running(lambda: brokers.mosquitto(shown)) as url:
-            await refused(Listener(Streams(mqtt_url=url), plant, Terms()))
+            door = Listener(Streams(mqtt_url=url), plant, Terms())
+            await refused(door)
+            assert not door.is_ready()
     reasons = [getattr(record, "reason", record.getMessage()) for record in caplog.records]
     assert any("CERTIFICATE_VERIFY_FAILED" in reason for reason in reasons), reasons
