@@ -42,7 +42,7 @@ class Applied(BaseModel):
     off: Share = Field(description="At most on.")
 
 
-@router.post(PATH, dependencies=[at_least("expert")], responses=documented(409, 413, 415))
+@router.post(PATH, dependencies=[at_least("expert")], responses=documented(400, 409, 413, 415))
 def look_ahead(asked: Budget, request: Request, database: Database) -> Preview:
     """How many alerts a day the last weeks would have had, on which units, and which labelled ones would be missed."""
     predicted: Predicted | None = getattr(request.app.state, STATE, None)

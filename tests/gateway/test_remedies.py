@@ -227,9 +227,19 @@ def test_no_code_of_the_source_is_left_out():
     assert all(has_remedy(found[code]) for code in UNHEARD)
 
 
+def operations(world):
+    return [each for path in world.open.get("/openapi.json").json()["paths"].values() for each in path.values()]
+
+
+def test_an_operation_that_takes_a_body_documents_what_may_be_wrong_with_it(world):
+    with_body = [each for each in operations(world) if "requestBody" in each]
+    assert len(with_body) > 20
+    for operation in with_body:
+        assert {"400", "413", "415"} <= set(operation["responses"]), operation["operationId"]
+
+
 def test_every_status_that_the_interface_documents_is_among_them(world):
-    operations = [each for path in world.open.get("/openapi.json").json()["paths"].values() for each in path.values()]
-    documented = {status for operation in operations for status in operation["responses"] if status.startswith("4")}
+    documented = {status for operation in operations(world) for status in operation["responses"] if status.startswith("4")}
     assert documented >= {"400", "401", "403", "404", "409", "413", "415", "422", "429"}
     assert documented <= {which.split()[0] for which in PROVOKED}
 
