@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +24,7 @@ YEAR, MONTH = 2024, 5  # after the generated series
 LAST = date(2024, 4, 30)
 RATE = 50.0
 WARM_S = 5.0
+COMPUTE_S, BLOCK = 5.0, bytes(2**20)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,20 @@ def fits_a_minute(folder: Path, workers: int, fits: int) -> float:
             for number in [client.submit(*month).id for month in _months_back(fits)]:
                 client.wait(number)
             return 60 * fits / (time.monotonic() - began)
+
+
+def plain_computing(processes: int) -> int:
+    """What so many processes get done that do nothing but compute: two of them show what this machine has for two."""
+    with ProcessPoolExecutor(processes) as pool:
+        return sum(pool.map(_hashes, [COMPUTE_S] * processes))
+
+
+def _hashes(seconds: float) -> int:
+    count, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        hashlib.sha256(BLOCK).digest()
+        count += 1
+    return count
 
 
 def _months_back(count: int) -> list[tuple[int, int]]:
