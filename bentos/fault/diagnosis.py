@@ -77,11 +77,12 @@ def verdicts(case: Case, opinion: Opinion) -> Verdicts:
 
 
 def certain(case: Case, opinion: Opinion) -> list[Fired]:
-    """Rules that name the fault: losses no less urgent than what the network sees, or silence where it sees nothing."""
+    """Rules that name the fault: of functions lost, and of silent points where the network sees nothing.
+
+    What the network sees of a unit whose sensor stands still, it sees by that sensor: the rule knows the cause.
+    """
     lost = _fired(case, LOST)
-    if lost and level_by_rules(lost) >= opinion.level:
-        return lost
-    return [] if opinion.level else _fired(case, {SILENCE})
+    return lost if lost or opinion.level else _fired(case, {SILENCE})
 
 
 def level_by_rules(found: Sequence[Fired]) -> int:
