@@ -11,6 +11,7 @@ from gateway import store
 from gateway.channels import notice as notices
 from gateway.channels import outbox
 from gateway.channels.notice import Notice
+from gateway.channels.parcel import Parcel
 from gateway.channels.tables import Attempt, Channel, Delivery
 from gateway.channels.texts import Voice
 from gateway.settings import Settings
@@ -39,6 +40,11 @@ def notice(kind="raised", alert: UUID | None = None, at=NOW, **more) -> Notice:
         "details": {"simulated": True, "probability": 0.83},
     }
     return Notice(**made | more)
+
+
+def parcel(voice: Voice = BOTH, *, lit: int = 0, cloud: bool = False, **more) -> Parcel:
+    """Such a notice, for one channel."""
+    return Parcel(notice(**more), voice, "the-key", False, lit, cloud)
 
 
 def channel(name: str, kind="webhook", place=0, **more) -> Channel:

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import sinks
-from notices import NOW, SETTINGS, attempts, channel, keep, notice, put, statuses
+from notices import NOW, SETTINGS, attempts, channel, keep, notice, parcel, put, statuses
 
 from gateway import store
-from gateway.channels import claims, outbox, receipts
+from gateway.channels import claims, outbox, receipts, sending
 
 LEASE = timedelta(seconds=claims.LEASE_S)
 DAY = timedelta(days=1)
@@ -83,3 +84,41 @@ def test_a_folder_that_takes_nothing_stops_no_sender(tmp_path, caplog):
     receipts.note(tmp_path, "key", 1, NOW)
     assert "could not be noted" in caplog.text
     assert not receipts.noted(tmp_path, "key", 1)
+
+
+@pytest.fixture
+def sunk():
+    """A mail server and a webhook."""
+    with sinks.mail() as mail, sinks.web() as web:
+        yield mail, web
+
+
+@pytest.mark.parametrize("kind", ["email", "webhook", "sms"])
+def test_whoever_takes_a_notice_is_noted_at_that_moment_and_who_does_not_is_not(kind, sunk):
+    mail, web = sunk
+    targets = {
+        "email": {
+            "host": "127.0.0.1",
+            "port": mail.port,
+            "security": "none",
+            "sender": "f@x.org",
+            "recipients": ["a@x.org"],
+        },
+        "webhook": {"url": web.url},
+        "sms": {"url": web.url, "recipients": ["+4930123456", "+8610123456"]},
+    }
+    moments = []
+    noting = replace(parcel(), taken=lambda: moments.append(len(mail.mails) + len(web.seen)))
+    assert sending.send(kind, targets[kind], noting).sent
+    assert moments == [2 if kind == "sms" else 1]
+    mail.refuses, web.statuses = "550 no such person", [500]
+    assert not sending.send(kind, targets[kind], noting).sent
+    assert len(moments) == 1
+
+
+def test_a_light_is_never_noted_since_it_may_have_to_show_something_else():
+    moments = []
+    with sinks.modbus() as port:
+        target = {"host": "127.0.0.1", "port": port, "address": 0}
+        assert sending.send("light_modbus", target, replace(parcel(lit=3), taken=lambda: moments.append(1))).sent
+    assert moments == []

@@ -14,10 +14,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import sinks
-from notices import BOTH, EN, ZH, notice
+from notices import EN, ZH, parcel
 
-from gateway.channels import addresses, references, segments, sending, webhook
-from gateway.channels.parcel import Parcel
+from gateway.channels import references, segments, sending, webhook
 from gateway.channels.trust import trusted
 from loadtests.servers import free_port
 
@@ -40,10 +39,6 @@ def mail():
 def web():
     with sinks.web() as sink:
         yield sink
-
-
-def parcel(voice=BOTH, *, lit=0, cloud=False, **more):
-    return Parcel(notice(**more), voice, "the-key", False, lit, cloud)
 
 
 def by_mail(port, **more):
@@ -166,75 +161,6 @@ def test_no_redirect_is_followed(web):
         outcome = post(web.url)
         assert (outcome.sent, outcome.hopeless) == (False, True)
         assert other.seen == []
-
-
-@pytest.mark.parametrize(
-    "host", ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "100.100.100.200", "[::]"]
-)
-def test_no_webhook_leads_to_where_clouds_keep_their_keys(host):
-    outcome = post(f"http://{host}/latest/meta-data")
-    assert (outcome.sent, outcome.hopeless) == (False, True)
-    assert "no channel may send" in outcome.said
-
-
-@pytest.mark.parametrize(
-    "inside", ["::1", "127.0.0.1", "10.1.2.3", "fd12::1", "fec0::1", "64:ff9b::a01:203", "100.64.0.1"]
-)
-def test_what_is_inside_a_building_may_be_told_on_premises_and_not_from_a_cloud(inside):
-    addresses.check("x", inside, cloud=False)
-    addresses.check("x", "93.184.215.14", cloud=True)
-    with pytest.raises(addresses.RefusedError):
-        addresses.check("x", inside, cloud=True)
-
-
-def test_an_address_of_metadata_is_known_in_every_dress():
-    for dressed in ("169.254.169.254", "::ffff:a9fe:a9fe", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "fd00:ec2::254"):
-        with pytest.raises(addresses.RefusedError):
-            addresses.check("x", dressed, cloud=False)
-
-
-def test_in_a_cloud_no_webhook_leads_inside(web):
-    outcome = sending.send("webhook", {"url": web.url}, parcel(cloud=True))
-    assert (outcome.sent, outcome.hopeless) == (False, True)
-    assert "profile cloud" in outcome.said
-    assert web.seen == []
-
-
-def test_a_name_is_looked_up_before_anything_is_sent(web):
-    assert post(web.url.replace("127.0.0.1", "localhost")).sent
-    assert web.seen[0][1]["host"].startswith("localhost:")
-    unknown = post("http://nobody.invalid/")
-    assert unknown.said == "Nobody knows the host nobody.invalid."
-
-
-@pytest.mark.parametrize("kind", ["email", "webhook", "sms"])
-def test_whoever_takes_a_notice_is_noted_at_that_moment_and_who_does_not_is_not(kind, mail, web):
-    targets = {
-        "email": {
-            "host": "127.0.0.1",
-            "port": mail.port,
-            "security": "none",
-            "sender": "f@x.org",
-            "recipients": ["a@x.org"],
-        },
-        "webhook": {"url": web.url},
-        "sms": {"url": web.url, "recipients": ["+4930123456", "+8610123456"]},
-    }
-    moments = []
-    noting = replace(parcel(), taken=lambda: moments.append(len(mail.mails) + len(web.seen)))
-    assert sending.send(kind, targets[kind], noting).sent
-    assert moments == [2 if kind == "sms" else 1]
-    mail.refuses, web.statuses = "550 no such person", [500]
-    assert not sending.send(kind, targets[kind], noting).sent
-    assert len(moments) == 1
-
-
-def test_a_light_is_never_noted_since_it_may_have_to_show_something_else():
-    moments = []
-    with sinks.modbus() as port:
-        target = {"host": "127.0.0.1", "port": port, "address": 0}
-        assert sending.send("light_modbus", target, replace(parcel(lit=3), taken=lambda: moments.append(1))).sent
-    assert moments == []
 
 
 def test_an_sms_goes_to_each_number_through_a_gateway_of_ones_own(web):
