@@ -20,6 +20,7 @@ from bentos.serving.messages import Reply, lines
 from bentos.serving.problems import Headers
 from bentos.serving.waiting import Ticket
 
+LOOK_S = 0.001  # long enough for the loop to look for what has come
 START, HEAD_END, LONGEST_HEAD = b"POST /v2/models/", b"\r\n\r\n", 8192
 
 
@@ -68,6 +69,7 @@ class HotProtocol(HttpToolsProtocol):
     _held = b""  # what came meanwhile
     _leaving = False
     _last = 0.0  # when an inference was answered
+    _looked = False  # once more, before a quiet connection is closed
 
     def data_received(self, data: bytes) -> None:
         """Bytes from a caller."""
@@ -133,11 +135,14 @@ class HotProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a quiet connection; one timer serves many inferences, since setting one for each costs more."""
-        quiet_s = time.monotonic() - self._last
-        if self._ticket is not None:
-            self._close_after(self.timeout_keep_alive)
-        elif quiet_s < self.timeout_keep_alive:
+        quiet_s = 0.0 if self._ticket is not None else time.monotonic() - self._last
+        if quiet_s < self.timeout_keep_alive:
+            self._looked = False
             self._close_after(self.timeout_keep_alive - quiet_s)
+        elif not self._looked:
+            # The loop's timers come before its sockets: what was sent while it was busy is read first.
+            self._looked = True
+            self._close_after(LOOK_S)
         else:
             super().timeout_keep_alive_handler()
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import sys
+import time
 from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -310,6 +311,28 @@ def test_a_quiet_connection_is_closed_and_a_busy_one_is_not(monkeypatch):
         assert (closed.open, wire.open) == (False, True)
         bench.go.set()
         await bench.settle()
+
+    run(story())
+
+
+def test_a_question_that_came_while_the_loop_was_busy_is_answered_before_its_connection_is_closed(monkeypatch):
+    async def story() -> None:
+        bench = Bench(monkeypatch)
+        bench.config.timeout_keep_alive = 0.05
+        connection, wire = bench.connect()
+        bench.go.set()
+        connection.data_received(request())
+        await bench.settle()
+        time.sleep(0.1)  # the loop is busy, and a question lies unread: its timers come first
+        for _ in range(2):
+            await asyncio.sleep(0)
+        connection.data_received(request())
+        await bench.settle()
+        await asyncio.sleep(0.01)
+        assert wire.open
+        assert len(wire.said.found) == 2
+        await asyncio.sleep(0.1)
+        assert not wire.open
 
     run(story())
 
