@@ -173,7 +173,7 @@ def stub(per_s: float = np.inf, burst: int = 20):
                 allowed[0] -= allowed[0] >= 1
                 heads.append(head)
                 writer.write(b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\n{}" % status)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, IndexError):  # the last: it is no question
             writer.close()
 
     async def run():
