@@ -17,14 +17,17 @@ unexport PYTHONDONTWRITEBYTECODE # each process that a test starts would compile
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up doctor demo-fault test check train simulate load capacity tune canaries figures bench-peers clean
+.PHONY: help up doctor demo-fault test check train simulate load capacity tune canaries figures bench-peers clean data
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
+data: # where only its owner may enter, whichever of the commands comes first
+	@mkdir -p -m 700 $(FOREWATT_DATA)
+	@mkdir -p $(BENTOML_HOME)
+
 up: export FOREWATT_INFERENCE_URL ?= http://127.0.0.1:$(or $(FOREWATT_INFERENCE_PORT),3000)
-up: .venv/up ## install and start everything on loopback; Ctrl-C stops it
-	@mkdir -p -m 700 $(FOREWATT_DATA) && mkdir -p $(BENTOML_HOME)
+up: .venv/up data ## install and start everything on loopback; Ctrl-C stops it
 	@python -m bentos.load.sample $(FOREWATT_DATA)/uploads/power_data.csv
 	@python -m gateway.greeting $$$$ & exec python -m gateway.up
 
@@ -35,8 +38,7 @@ doctor: .venv/up ## what is wrong with this machine, and what to do
 demo-fault: .venv/demo ## a simulated air-handling unit breaks slowly in front of you, and somebody is told in time; three minutes
 	@python -m gateway.demo
 
-test: .venv/dev ## install and run all tests, by WORKERS=2 processes; pytest and a path runs a few
-	@mkdir -p $(BENTOML_HOME)
+test: .venv/dev data ## install and run all tests, by WORKERS=2 processes; pytest and a path runs a few
 	@# What was too late beside another process's servers has to be in time alone; each such test is named, and counts.
 	pytest --numprocesses $(WORKERS) --dist worksteal || pytest --last-failed --last-failed-no-failures none
 
@@ -46,26 +48,24 @@ check: .venv/dev ## format, lint, types, import contracts
 	mypy
 	lint-imports
 
-train: .venv/dev ## fit the released model again, score it, compare it with the one in the repository
+train: .venv/dev data ## fit the released model again, score it, compare it with the one in the repository
 	python -m training load released --out $(FOREWATT_DATA)/training
 	python -m training compare $(FOREWATT_DATA)/training/artifact bentos/load/released
 
-simulate: .venv/dev ## run the fault laboratory into $FOREWATT_DATA/laboratory; goes on where it stopped
-	@mkdir -p -m 700 $(FOREWATT_DATA)
+simulate: .venv/dev data ## run the fault laboratory into $FOREWATT_DATA/laboratory; goes on where it stopped
 	python -m training simulate laboratory --out $(FOREWATT_DATA)/laboratory
 
-load: .venv/dev ## ask a started system with the short load suites; reports in $FOREWATT_DATA/load. Exit: 1 not enough, 2 says nothing
+load: .venv/dev data ## ask a started system with the short load suites; reports in $FOREWATT_DATA/load. Exit: 1 not enough, 2 says nothing
 	python -m loadtests --out $(FOREWATT_DATA)/load
 
-capacity: .venv/dev ## the highest rate a started system answers in time: make capacity SUITE=infer P99_MS=150
+capacity: .venv/dev data ## the highest rate a started system answers in time: make capacity SUITE=infer P99_MS=150
 	@mkdir -p $(FOREWATT_DATA)/load
 	python -m loadtests.capacity $(SUITE) --p99-ms $(P99_MS) --out $(FOREWATT_DATA)/load/capacity-$(SUITE).json
 
-tune: .venv/dev ## find and prove the batcher's settings for this machine: make tune SUITE=infer P99_MS=150
-	@mkdir -p $(FOREWATT_DATA)
+tune: .venv/dev data ## find and prove the batcher's settings for this machine: make tune SUITE=infer P99_MS=150
 	python -m loadtests.tune $(SUITE) --p99-ms $(P99_MS) --out $(FOREWATT_DATA)/tuned.env
 
-canaries: .venv/dev ## does a load run see a server that froze, or became slower? a quarter of an hour
+canaries: .venv/dev data ## does a load run see a server that froze, or became slower? a quarter of an hour
 	python -m loadtests.canaries
 
 figures: .venv/dev ## measure what docs/measured.md says, again

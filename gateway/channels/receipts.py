@@ -43,7 +43,7 @@ def _opened(day: Path) -> FileIO:
     try:
         return FileIO(day, "a")
     except FileNotFoundError:
-        day.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        day.parent.mkdir(mode=0o700, exist_ok=True)
         return FileIO(day, "a")
 
 

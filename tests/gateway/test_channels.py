@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import sinks
-from notices import notice
+from notices import SETTINGS, notice
 from people import bearer, login
 
 from gateway import store
@@ -175,7 +175,7 @@ def test_notices_are_listed_in_pages_the_newest_first_with_what_became_of_them(c
     for one in told:
         with store.transaction(database) as session:
             outbox.put(session, one, now)
-    outbox.deliver(database, Settings(), now)
+    outbox.deliver(database, SETTINGS, now)
     first = client.get("/api/v1/notices", params={"alert_id": str(alert), "limit": 2})
     second = client.get(first.links["next"]["url"])
     listed = first.json()["items"] + second.json()["items"]
