@@ -6,14 +6,16 @@ wrong end offsets; noida keeps what it was sent on disk and knows offsets by tim
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from loadtests.databases import MissingError, program, unprivileged
@@ -78,8 +80,11 @@ def _guarded(folder: Path, shown: Path) -> str:
 @contextmanager
 def _running(command: Sequence[str], port: int, *, drop: bool = False) -> Iterator[None]:
     with tempfile.TemporaryFile() as said:
+        # A group of its own: one of them is a script that waits for the server, and would leave it behind.
         rights = unprivileged() if drop else {}
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, **rights)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, process_group=0, **rights
+        )
         try:
             end = time.monotonic() + PATIENCE_S
             while not _listens(port):
@@ -89,12 +94,17 @@ def _running(command: Sequence[str], port: int, *, drop: bool = False) -> Iterat
                 time.sleep(0.05)
             yield
         finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _listens(port: int) -> bool:
