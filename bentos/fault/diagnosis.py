@@ -90,9 +90,8 @@ def level_by_rules(found: Sequence[Fired]) -> int:
     return max((ACTIONS[one.rule.faults[0]].urgency for one in found), default=0)
 
 
-def chosen(case: Case, opinion: Opinion) -> tuple[FaultCode | None, list[Suspect]]:
+def chosen(case: Case, opinion: Opinion, known: Sequence[Fired]) -> tuple[FaultCode | None, list[Suspect]]:
     """The fault that is told, if there is one; what else is there for certain; and what else it may be."""
-    known = certain(case, opinion)
     weights = suspects(known) if known else opinion.faults if opinion.level else {}
     if not weights:
         return None, []

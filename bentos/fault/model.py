@@ -142,8 +142,8 @@ class FaultModel:
             )
 
     def _worded(self, case: Case, opinion: Opinion) -> Answer:
-        fault, alternatives = diagnosis.chosen(case, opinion)
         known = diagnosis.certain(case, opinion)
+        fault, alternatives = diagnosis.chosen(case, opinion, known)
         lead = diagnosis.lead_hours_of(known, opinion.chances)
         simulated = self.parameters.simulated_training
         return Answer(

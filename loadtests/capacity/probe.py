@@ -53,7 +53,7 @@ class Prober:
         log = run(self._callers(rate), poisson(rate, seconds, seed))
         seen = between(first, sample(self.metrics_url)) | {"generator_cpu": log.cpu_share}
         del seen["second"]  # of this machine's clock
-        latency = np.where(log.status == 200, log.latency, np.inf)
+        latency = np.where(log.admitted, log.latency, np.inf)
         return Outcome(log.intended, latency, time.monotonic() - began, void_because(log, rate * self.limit_s), seen)
 
     def calm(self) -> float:
@@ -63,7 +63,7 @@ class Prober:
         lone = replace(self.target, connections=1, most=1, deadline_ms=min(1000 * patience, 60_000))
         while True:
             log = run(lone, burst(LONE))
-            waited = np.where(log.status == 200, log.ended - log.started, np.inf)
+            waited = np.where(log.admitted, log.ended - log.started, np.inf)
             if percentile(waited, 0.9) <= self.limit_s:
                 return percentile(waited, 0.5)
             if time.monotonic() > until:

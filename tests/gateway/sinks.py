@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from email.message import EmailMessage
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiomqtt
 import pytest
@@ -30,7 +29,7 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from loadtests import databases
+from loadtests import brokers, databases
 from loadtests.servers import answering, free_port
 
 
@@ -149,20 +148,10 @@ def web(known: Path | None = None) -> Iterator[WebSink]:
 def mqtt() -> Iterator[int]:
     """A broker's port; the test is skipped where there is none."""
     try:
-        program = databases.program("mosquitto", "mosquitto")
+        with brokers.mosquitto() as url:
+            yield urlsplit(url).port
     except databases.MissingError as missing:
         pytest.skip(str(missing))
-    port = free_port()
-    with databases.folder() as place:
-        (place / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-        with subprocess.Popen(  # noqa: S603
-            [program, "-c", place / "conf"], stderr=subprocess.DEVNULL, **databases.unprivileged()
-        ) as broker:
-            try:
-                _wait_for(port)
-                yield port
-            finally:
-                broker.terminate()
 
 
 def kept_by(port: int, topic: str) -> str:
@@ -210,15 +199,3 @@ def coils(port: int, count: int) -> list[bool]:
 def register(port: int, address: int) -> int:
     with ModbusTcpClient("127.0.0.1", port=port) as client:
         return client.read_holding_registers(address).registers[0]
-
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError(f"nobody listens on {port}")

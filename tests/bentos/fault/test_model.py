@@ -184,10 +184,11 @@ def test_what_rules_see_for_certain_is_named_or_stands_beside(columns, level, na
     case = prepare_case(Question.model_validate_json(json.dumps(asked(readings))))
     faults = {"F-CCV-STUCK": 0.5, "F-ECON": 0.2, "F-FILTER": 0.15, "F-OAD-LEAK": 0.15}
     opinion = Opinion([0.1] * 6, faults, 0.5, level)
-    fault, others = chosen(case, opinion)
+    known = certain(case, opinion)
+    fault, others = chosen(case, opinion, known)
     assert fault == named
     assert sorted(one.fault for one in others if one.probability == 1) == sorted(beside)
-    assert level_by_rules(certain(case, opinion)) == by_rules
+    assert level_by_rules(known) == by_rules
     if named == "F-CCV-STUCK":
         assert [one.fault for one in others][len(beside) :] == ["F-ECON", "F-FILTER", "F-OAD-LEAK"]
 

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import sinks
-from test_stream import a_plant, binary, count, reading, running, send, structured, until
+from test_stream import binary, count, reading, running, send, structured, until
 
 from gateway import stream
 from gateway.telemetry.arrivals import Terms
@@ -32,13 +32,6 @@ def shown(tmp_path):
 def known(shown, monkeypatch):
     """That we know them."""
     monkeypatch.setenv("SSL_CERT_FILE", str(shown))
-
-
-@pytest.fixture
-def plant(tmp_path):
-    engine = a_plant(tmp_path)
-    yield engine
-    engine.dispose()
 
 
 @asynccontextmanager
