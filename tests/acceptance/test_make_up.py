@@ -99,6 +99,6 @@ def test_what_make_test_installs_is_enough_for_make_up(tmp_path, start):
 
 @pytest.mark.parametrize("target", ["test", "train", "simulate", "load", "capacity", "tune", "canaries"])
 def test_whichever_command_comes_first_nobody_else_may_enter_the_data(target, tmp_path):
-    told = ["make", "--dry-run", "-o", ".venv/dev", target, f"FOREWATT_DATA={tmp_path / 'data'}"]
+    told = ["make", "--no-print-directory", "-n", "-o", ".venv/dev", target, f"FOREWATT_DATA={tmp_path / 'data'}"]
     said = subprocess.run(told, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
     assert said.stdout.startswith(f"mkdir -p -m 700 {tmp_path / 'data'}\n")
