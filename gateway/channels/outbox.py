@@ -131,8 +131,8 @@ def _carry(database: Engine, settings: Settings, which: tuple[UUID, str], clock:
 def _go_on(database: Engine, settings: Settings, which: tuple[UUID, str], clock: Clock) -> None:
     while (errand := claims.claim(database, settings, which, clock())) is not None:
         began = clock()
-        noting = partial(receipts.note, settings.data, errand.parcel.key, errand.attempt, began)
-        outcome = claims.carried_out(errand, noting)
+        with receipts.noting(settings.data, errand.parcel.key, errand.attempt, began) as taken:
+            outcome = claims.carried_out(errand, taken)
         took_s = (clock() - began).total_seconds()
         _write(database, errand, outcome, took_s, clock)
 

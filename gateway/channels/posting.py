@@ -1,9 +1,15 @@
-"""A POST to somebody else's address: looked up once, judged, connected to what was judged; no redirect is followed."""
+"""A POST to somebody else's address: looked up once, judged, connected to what was judged; no redirect is followed.
+
+By the standard library's client, which of those tried needs the least from the other side's word until ``taken``.
+"""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 
 import httpx
 
@@ -18,43 +24,49 @@ PORTS = {"http": 80, "https": 443}
 def post(url: str, body: bytes, headers: Mapping[str, str], *, cloud: bool, taken: Callable[[], None] = unnoted) -> str:
     """Who took it, with which status. Raises ``SendError``, whose words show neither path nor answer."""
     asked = httpx.URL(url)
+    port = asked.port or PORTS[asked.scheme]
     try:
-        found = addresses.allowed(asked.host, asked.port or PORTS[asked.scheme], cloud=cloud)
+        found = addresses.allowed(asked.host, port, cloud=cloud)
     except OSError:
         raise SendError(f"Nobody knows the host {asked.host}.") from None
-    limits = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
     given = {"Host": asked.netloc.decode(), "User-Agent": "Forewatt", **headers}
-    named = [(name.encode(), value.encode()) for name, value in given.items()]  # a token may be of any letters
-    sni = {"sni_hostname": asked.host}  # whose certificate is wanted
-    with httpx.Client(timeout=limits, follow_redirects=False, trust_env=False, verify=trusted()) as client:
-        for left, address in enumerate(found, 1 - len(found)):
-            there = asked.copy_with(host=address)
-            try:
-                request = client.build_request("POST", there, content=body, headers=named, extensions=sni)
-                return _posted(client, request, asked.host, taken)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as wrong:
-                if left == 0:
-                    raise SendError(f"{asked.host} cannot be reached: {_name(wrong)}.") from None
-    raise SendError(f"Nobody knows the host {asked.host}.")
-
-
-def _posted(client: httpx.Client, request: httpx.Request, host: str, taken: Callable[[], None]) -> str:
-    try:
-        answer = client.send(request, stream=True)
-    except (httpx.ConnectError, httpx.ConnectTimeout):
-        raise
-    except httpx.HTTPError as wrong:
-        raise SendError(f"{host} gave no answer: {_name(wrong)}.", unsure=True) from None
-    status = answer.status_code
-    if status < 300:
-        taken()  # before the connection is closed, which takes longer
-        return f"{host} took it with status {status}."
+    with closing(HTTPConnection(asked.host, port)) as connection:
+        connection.sock = _connected(asked, [(address, port) for address in found])
+        status = _answered(connection, asked, body, given)
+        if status < 300:
+            taken()  # before the connection is closed, which takes longer
+            return f"{asked.host} took it with status {status}."
     if status < 400:
-        detail = f"{host} sent us elsewhere ({status}), where nothing is sent. Name the final address."
+        detail = f"{asked.host} sent us elsewhere ({status}), where nothing is sent. Name the final address."
         raise SendError(detail, hopeless=True)
     hopeless = status < 500 and status not in LATER
-    raise SendError(f"{host} refused it with status {status}.", unsure=status >= 500, hopeless=hopeless)
+    raise SendError(f"{asked.host} refused it with status {status}.", unsure=status >= 500, hopeless=hopeless)
 
 
-def _name(wrong: httpx.HTTPError) -> str:
-    return type(wrong).__name__
+def _connected(asked: httpx.URL, found: list[tuple[str, int]]) -> socket.socket:
+    """To the first that can be reached, with the certificate of the host that was asked for."""
+    why: OSError | None = None
+    for place in found:
+        try:
+            line = socket.create_connection(place, CONNECT_S)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # headers and body are two writes
+            if asked.scheme == "https":
+                line = trusted().wrap_socket(line, server_hostname=asked.host)
+            line.settimeout(ANSWER_S)
+        except OSError as wrong:
+            why = wrong
+        else:
+            return line
+    raise SendError(f"{asked.host} cannot be reached: {type(why).__name__}.")
+
+
+def _answered(connection: HTTPConnection, asked: httpx.URL, body: bytes, headers: Mapping[str, str]) -> int:
+    """The status. A token may be of any letters, but on one line."""
+    named = {name: value.encode() for name, value in headers.items()}
+    try:
+        connection.request("POST", asked.raw_path.decode(), body, named)
+        return connection.getresponse().status
+    except ValueError:
+        raise SendError("A header is not on one line. Look at the secret it is made of.", hopeless=True) from None
+    except (OSError, HTTPException) as wrong:
+        raise SendError(f"{asked.host} gave no answer: {type(wrong).__name__}.", unsure=True) from None

@@ -8,23 +8,36 @@ file is out of reach, as another machine's is, the notice is sent again and mark
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 from io import FileIO
 from pathlib import Path
+
+from gateway.channels.parcel import unnoted
 
 log = logging.getLogger(__name__)
 
 FOLDER = "receipts"  # a file for each day
+NOT_NOTED = "a receipt could not be noted: %s"
 KEPT = timedelta(days=2)  # far longer than a lease
 
 
-def note(data: Path, key: str, attempt: int, now: datetime) -> None:
-    """Never raises: without it one may be told twice, which is better than not at all."""
+@contextmanager
+def noting(data: Path, key: str, attempt: int, now: datetime) -> Iterator[Callable[[], None]]:
+    """What is to be called once it is taken. The file is open by then: opening takes longer than the line.
+
+    Never raises: without it one may be told twice, which is better than not at all.
+    """
     try:
-        with _opened(data / FOLDER / now.date().isoformat()) as file:
-            file.write(_line(key, attempt))  # one call, so that lines of several processes do not mix
+        file = _opened(data / FOLDER / now.date().isoformat())
     except OSError as wrong:
-        log.warning("a receipt could not be noted: %s", wrong)
+        log.warning(NOT_NOTED, wrong)
+        yield unnoted
+    else:
+        with file:
+            yield partial(_note, file, _line(key, attempt))
 
 
 def noted(data: Path, key: str, attempt: int) -> bool:
@@ -37,6 +50,13 @@ def tidy(data: Path, now: datetime) -> None:
     for path in _days(data):
         if date.fromisoformat(path.name) < (now - KEPT).date():
             path.unlink(missing_ok=True)
+
+
+def _note(file: FileIO, line: bytes) -> None:
+    try:
+        file.write(line)  # one call, so that lines of several processes do not mix
+    except (OSError, ValueError) as wrong:  # a value error: closed, since the sending took too long
+        log.warning(NOT_NOTED, wrong)
 
 
 def _opened(day: Path) -> FileIO:

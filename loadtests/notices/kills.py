@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -64,11 +65,19 @@ def _deliver(database: Engine, sink: Web, sender: Running, notices: int) -> int:
         until = len(sink.events) + dice.randint(FEWEST, MOST)
         _wait(sink, until)
         if left > MOST and len(sink.events) < notices:
-            time.sleep(dice.random() / 20)
-            sender.kill()
+            _shoot(sender, dice.random() / 20)
             kills += 1
             sender.start()
     return kills
+
+
+def _shoot(sender: Running, after_s: float) -> None:
+    """By a process of its own: a thread of this one gets its turn when the sink lets go of it, which is as it answers.
+
+    So moments that nobody chose would be drawn to the one in which a notice has come and its sender does not know.
+    """
+    subprocess.run(["sh", "-c", f"sleep {after_s:.4f} && kill -9 {sender.process.pid}"], check=True)  # noqa: S603, S607
+    sender.process.wait()
 
 
 def _wait(sink: Web, until: int) -> None:

@@ -19,6 +19,11 @@ LEASE = timedelta(seconds=claims.LEASE_S)
 DAY = timedelta(days=1)
 
 
+def note(*of_it):
+    with receipts.noting(*of_it) as taken:
+        taken()
+
+
 @pytest.fixture
 def settings(tmp_path):
     """With a folder of its own."""
@@ -42,7 +47,7 @@ def killed(tmp_path, settings):
 
 def test_what_was_taken_from_a_sender_who_was_killed_is_not_sent_again(killed, settings):
     engine, sink, told, errand = killed
-    receipts.note(settings.data, errand.parcel.key, errand.attempt, NOW)
+    note(settings.data, errand.parcel.key, errand.attempt, NOW)
     assert outbox.deliver(engine, settings, NOW + LEASE / 2) == NOW + LEASE
     assert outbox.deliver(engine, settings, NOW + LEASE) is None
     assert len(sink.events) == 1
@@ -52,8 +57,8 @@ def test_what_was_taken_from_a_sender_who_was_killed_is_not_sent_again(killed, s
 
 def test_a_receipt_is_of_one_attempt_and_of_one_chain(killed, settings):
     engine, sink, told, errand = killed
-    receipts.note(settings.data, errand.parcel.key, errand.attempt + 1, NOW)
-    receipts.note(settings.data, str(told.id), errand.attempt, NOW)
+    note(settings.data, errand.parcel.key, errand.attempt + 1, NOW)
+    note(settings.data, str(told.id), errand.attempt, NOW)
     assert outbox.deliver(engine, settings, NOW + LEASE) is None
     assert [event["again"] for event in sink.events] == [False, True]
 
@@ -74,16 +79,23 @@ def test_what_is_sent_leaves_a_receipt_before_the_database_knows(settings, kille
 
 def test_receipts_are_kept_for_days_and_forgotten(tmp_path):
     for back in range(5):
-        receipts.note(tmp_path, "key", back, NOW - back * DAY)
+        note(tmp_path, "key", back, NOW - back * DAY)
     receipts.tidy(tmp_path, NOW)
     assert [receipts.noted(tmp_path, "key", back) for back in range(5)] == [True, True, True, False, False]
 
 
 def test_a_folder_that_takes_nothing_stops_no_sender(tmp_path, caplog):
     (tmp_path / receipts.FOLDER).touch()
-    receipts.note(tmp_path, "key", 1, NOW)
+    note(tmp_path, "key", 1, NOW)
     assert "could not be noted" in caplog.text
     assert not receipts.noted(tmp_path, "key", 1)
+
+
+def test_a_sending_that_was_left_behind_breaks_nothing_when_it_ends(tmp_path, caplog):
+    with receipts.noting(tmp_path, "key", 1, NOW) as taken:
+        pass
+    taken()
+    assert "could not be noted" in caplog.text
 
 
 @pytest.fixture

@@ -172,6 +172,13 @@ def test_an_sms_goes_to_each_number_through_a_gateway_of_ones_own(web):
     assert web.seen[0][1]["authorization"].encode("latin-1").decode() == f"Bearer {WORD}"
 
 
+def test_a_token_with_a_line_too_many_is_not_sent(web, monkeypatch):
+    monkeypatch.setenv(SECRET, "one\r\nX-Other: two")
+    outcome = sending.send("sms", {"url": web.url, "token": NAMED, "recipients": ["+86123"]}, parcel())
+    assert (outcome.sent, outcome.hopeless, web.seen) == (False, True, [])
+    assert "one line" in outcome.said
+
+
 def test_an_sms_goes_through_a_provider_that_apprise_knows(web, monkeypatch):
     monkeypatch.setenv(SECRET, "t0ken123")
     url = f"smseagle://{NAMED}@{web.url.removeprefix('http://')}/+4930123456"
