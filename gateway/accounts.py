@@ -106,12 +106,12 @@ def make_admin(database: Engine, password: str | None) -> None:
         _add(database, new(ADMIN, "", passwords.hashed(password), ADMIN), None, None)
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.accounts
     return desk
 
 
-def _address(request: Request) -> str:
+async def _address(request: Request) -> str:
     return address_of(request.scope)
 
 

@@ -71,6 +71,7 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
         version=metrics.version(),
         lifespan=_lifespan,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # metrics and logs are our own
         middleware=[
             Middleware(CorrelationIdMiddleware, validator=is_request_id),
             Middleware(AccessLog),

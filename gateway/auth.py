@@ -61,7 +61,7 @@ async def _caller(request: Request) -> Identity:
 Caller = Annotated[Identity, Depends(_caller)]  # whoever may ask, also without an account
 
 
-def _account(caller: Caller) -> Identity:
+async def _account(caller: Caller) -> Identity:
     if caller.id == NOBODY:
         raise refusal()
     return caller
@@ -70,7 +70,7 @@ def _account(caller: Caller) -> Identity:
 Account = Annotated[Identity, Depends(_account)]  # who has one
 
 
-def _login(caller: Account) -> Identity:
+async def _login(caller: Account) -> Identity:
     if caller.shown != "token":
         raise Problem(403, "login-wanted", f"A key may not do this. Log in at {LOGIN} and send the token.")
     return caller

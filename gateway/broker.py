@@ -141,7 +141,7 @@ def _options(url: str) -> dict[str, Any]:
     }
 
 
-def _messages(request: Request) -> Messages:
+async def _messages(request: Request) -> Messages:
     messages: Messages = request.app.state.messages
     return messages
 

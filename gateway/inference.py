@@ -54,12 +54,12 @@ def connect(settings: Settings) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, transport=transport, timeout=no_timeout, trust_env=False)
 
 
-def _client(request: Request) -> httpx.AsyncClient:
+async def _client(request: Request) -> httpx.AsyncClient:
     client: httpx.AsyncClient = request.app.state.inference
     return client
 
 
-def _deadline_ms(
+async def _deadline_ms(
     settings: Knobs,
     asked: Annotated[int | None, Header(alias=DEADLINE_HEADER, ge=1, le=MAX_DEADLINE_MS)] = None,
 ) -> int:

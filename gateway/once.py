@@ -22,7 +22,7 @@ from gateway import idempotency
 from gateway.bodies import JsonRoute
 from gateway.errors import Problem, documented
 from gateway.idempotency import Answered, Claim
-from gateway.owner import owner
+from gateway.owner import owner_of
 from gateway.rights import Rights, address_of
 from gateway.settings import MEBIBYTE
 from gateway.tokens import Signer
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def _mark(
+async def _mark(
     _: Annotated[
         str | None,
         Header(
@@ -75,7 +75,7 @@ class OnceJsonRoute(JsonRoute, OnceRoute):
     """The same where bodies are JSON."""
 
 
-def _makes(request: Request) -> UUID:
+async def _makes(request: Request) -> UUID:
     return getattr(request.state, "makes", None) or uuid4()
 
 
@@ -120,7 +120,7 @@ async def _sealed(request: Request, key: bytes) -> tuple[str, str]:
     rights: Rights = request.app.state.rights
     caller = await rights.identify(request.headers.raw)
     known = caller is not None and caller.shown != "nothing"
-    who = owner(caller) if caller and known else address_of(request.scope)
+    who = owner_of(caller) if caller and known else address_of(request.scope)
     signer: Signer = request.app.state.accounts.signer
     place = (who.encode(), request.method.encode(), request.url.path.encode(), key)
     asked = request.scope["query_string"]

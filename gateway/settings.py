@@ -270,7 +270,7 @@ def complaints(wrong: ValidationError) -> str:
     return "".join(f"{f'FOREWATT_{name.upper()}' if name.islower() else name}: {said}\n" for name, said in knobs)
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 

@@ -87,13 +87,14 @@ def forget(session: Session, folder: Path, whose: Whose, first: date, last: date
         days = _days(path)
         if any(first <= day <= last for day in days):
             same = select(Forecast.owner, Forecast.series).where(Forecast.history_hash == path.stem, not_(of_his))
-            if not any(_has(session, (owner, series), days) for owner, series in session.execute(same.distinct())):
+            span = days[0], days[-1], len(days)
+            if not any(_has(session, (owner, series), *span) for owner, series in session.execute(same.distinct())):
                 path.unlink(missing_ok=True)
 
 
 def stands(session: Session, whose: Whose, snapshot: Snapshot) -> bool:
     """Whether none of its days was deleted since it was taken."""
-    return _has(session, whose, _days(snapshot.path))
+    return _has(session, whose, snapshot.first, snapshot.last, snapshot.days)
 
 
 def sweep(folder: Path, database: Engine) -> None:
@@ -117,9 +118,9 @@ def _days(path: Path) -> list[date]:
     return [date.fromisoformat(line.partition(",")[0]) for line in lines]
 
 
-def _has(session: Session, whose: Whose, days: Sequence[date]) -> bool:
-    """Whether all these days are stored, which are in order; each day is stored once."""
-    return bool(days) and measurements.count(session, measurements.within(*whose, days[0], days[-1])) >= len(days)
+def _has(session: Session, whose: Whose, first: date, last: date, days: int) -> bool:
+    """Whether so many days are stored from the first to the last; each day is stored once."""
+    return measurements.count(session, measurements.within(*whose, first, last)) >= days
 
 
 def _stored(database: Engine, whose: Whose, last: date | None) -> Sequence[Row[Any]]:

@@ -165,7 +165,7 @@ async def _sooner_or_later(prepare: Callable[[], None], done: asyncio.Event, tri
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
 
-def _engine(request: Request) -> Engine:
+async def _engine(request: Request) -> Engine:
     engine: Engine = request.app.state.database
     return engine
 
@@ -173,7 +173,7 @@ def _engine(request: Request) -> Engine:
 Database = Annotated[Engine, Depends(_engine)]
 
 
-def _prepared(request: Request) -> asyncio.Event:
+async def _prepared(request: Request) -> asyncio.Event:
     event: asyncio.Event = request.app.state.prepared
     return event
 

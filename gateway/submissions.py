@@ -8,13 +8,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AliasChoices, BaseModel, Field
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Engine, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from bentos.load.schema import MODEL_DAYS, Answer, ModelType
 from gateway import months, polling, store, tasks
 from gateway.auth import at_least
-from gateway.broker import Tell
+from gateway.broker import Messages, Tell
 from gateway.errors import Problem, documented
 from gateway.fits import Subject
 from gateway.forecasting import KIND
@@ -24,7 +24,7 @@ from gateway.once import ONCE, Makes, OnceJsonRoute
 from gateway.owner import Owner
 from gateway.polling import Failure, Known
 from gateway.series import find
-from gateway.settings import Knobs
+from gateway.settings import Knobs, Settings
 from gateway.store import Database
 from gateway.tables import Base, Fit, Forecast, Task, table_of
 from gateway.tasks import Queue, Status
@@ -60,14 +60,18 @@ class AskedAsWritten(Asked):
 class Desk:
     """Whose order it is, and where it goes."""
 
-    owner: Owner
-    database: Database
-    settings: Knobs
-    messages: Tell
-    number: Makes  # the task's; that of one that was submitted already, where a crash hid the answer
+    owner: str
+    database: Engine
+    settings: Settings
+    messages: Messages
+    number: UUID  # the task's; that of one that was submitted already, where a crash hid the answer
 
 
-At = Annotated[Desk, Depends()]
+async def _desk(owner: Owner, database: Database, settings: Knobs, messages: Tell, number: Makes) -> Desk:
+    return Desk(owner, database, settings, messages, number)
+
+
+At = Annotated[Desk, Depends(_desk)]
 
 
 class Submitted(BaseModel):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, Update, and_, func, or_, select, update
+from sqlalchemy import Engine, Insert, Update, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from gateway import store
@@ -132,7 +132,7 @@ def due(database: Engine, queue: Queue, most: int) -> list[tuple[UUID, datetime]
 @store.retried
 def claim(database: Engine, number: UUID, lease_s: float = LEASE_S) -> Lease | None:
     """The next attempt at a task, for one of those who ask; nothing where none is due."""
-    now = datetime.now(UTC)
+    now, row = datetime.now(UTC), TASKS.c
     with store.transaction(database) as session:
         task = session.get(Task, number)
         if task is None or task.status not in UNFINISHED or task.due_at > now:
@@ -144,8 +144,8 @@ def claim(database: Engine, number: UUID, lease_s: float = LEASE_S) -> Lease | N
             ends = now + timedelta(seconds=lease_s)
             change = {"status": "RUNNING", "attempt": attempt, "due_at": ends, "changed_at": now, **_AFRESH}
             change["losses"] = task.losses + silent
-        seen = update(Task).where(Task.id == number, Task.attempt == task.attempt, Task.status == task.status)
-        if not store.changed(session, seen.where(Task.due_at <= now), **change):
+        seen = (row.id == number, row.attempt == task.attempt, row.status == task.status, row.due_at <= now)
+        if not store.changed(session, TASKS.update().where(*seen), **change):
             return None
         status, reason = change["status"], "lost" if deadly else None
         _step(session, number, status, attempt, reason)
@@ -238,7 +238,8 @@ def _put_back(database: Engine, lease: Lease, reason: str, wait_s: float, **more
 
 
 def _held(lease: Lease) -> Update:
-    return update(Task).where(Task.id == lease.task, Task.attempt == lease.attempt, Task.status == "RUNNING")
+    row = TASKS.c
+    return TASKS.update().where(row.id == lease.task, row.attempt == lease.attempt, row.status == "RUNNING")
 
 
 def _failed(code: str, detail: str) -> dict[str, Any]:
@@ -247,10 +248,19 @@ def _failed(code: str, detail: str) -> dict[str, Any]:
 
 
 def _step(session: Session, number: UUID, status: Status, attempt: int, reason: str | None = None) -> None:
-    last = session.scalar(select(func.max(TaskStep.number)).where(TaskStep.task_id == number)) or 0
-    now = datetime.now(UTC)
-    said = reason and reason[:64]
-    session.add(TaskStep(task_id=number, number=last + 1, at=now, status=status, attempt=attempt, reason=said))
+    said = {"status": status, "attempt": attempt, "reason": reason and reason[:64], "at": datetime.now(UTC)}
+    session.execute(_NEXT_STEP, {"task_id": number, **said})
+
+
+def _next_step() -> Insert:
+    said = [column for column in STEPS.c if column is not STEPS.c.number]
+    bound = [bindparam(column.name, type_=column.type) for column in said]
+    number = func.coalesce(func.max(STEPS.c.number), 0) + 1
+    found = select(*bound, number).where(STEPS.c.task_id == bindparam("task_id"))
+    return STEPS.insert().from_select([*said, STEPS.c.number], found)
+
+
+_NEXT_STEP = _next_step()  # one statement, made once: all who want to write wait while a task is claimed or ended
 
 
 def _say(number: UUID, status: Status, attempt: int, reason: str | None = None, **more: str) -> None:

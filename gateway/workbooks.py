@@ -259,7 +259,7 @@ def _too_slow() -> Problem:
     return Problem(422, "workbook-too-slow", detail)
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.workbooks
     return desk
 
