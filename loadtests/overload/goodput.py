@@ -1,33 +1,30 @@
 """P7, P8: what is still answered in time when twice and ten times the capacity is asked, and how soon all is well.
 
 P8 is of callers who say the SLO as their deadline. Those of P7 allow 500 ms, and a server that uses what it is allowed
-answers them later than the SLO: that is P8@deadline. A hypervisor that takes a core away for half a second makes one
-answer in a hundred late whatever the server does: so P8 and P8b are medians over windows of the p99 in each, P8@whole
-and P8b@whole the p99 of the whole run, and the share of the machine that was taken away is printed.
+answers them later than the SLO: that is P8@deadline. P8 and P8b are medians over windows of the p99 in each, P8@whole
+and P8b@whole the p99 of the whole run, and the share of the machine that its hypervisor took away is printed.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from statistics import median
 
 import numpy as np
 import psutil
 
-from loadtests.answers import Log, Mask, percentile
+from loadtests.answers import Log, Mask, median_p99, percentile
 from loadtests.open_loop import run
 from loadtests.overload.callers import callers, overload
 from loadtests.overload.model import capacity, rows_within
 from loadtests.peers.processes import Server
-from loadtests.shapes import burst, poisson
+from loadtests.shapes import Floats, burst, poisson
 from loadtests.slo import DEADLINE_MS, P99_S, STEADY_S, refuse_void
 
 WARM_UP_S = 1.0
 BURST_ROWS, BURSTS = 800, 10
 AFTERWARDS_S, AFTERWARDS = 15.0, 0.5  # of the capacity, once the overload is over
 STEP_S = 0.1
-WINDOW_S = 10.0
 
 Times = tuple[float, ...]
 
@@ -70,17 +67,16 @@ def _goodput(log: Log, seconds: float) -> float:
 
 
 def _p99(log: Log, which: Mask) -> float:
-    """Seconds; a rejection that does not say when to come back counts as none."""
-    waited = np.where(log.rejected & ~log.retry_after, np.inf, log.latency)
-    return percentile(waited[which], 0.99)
+    return percentile(_waited(log)[which], 0.99)
 
 
 def _windows_p99(log: Log, which: Mask) -> float:
-    """Windows are of ten seconds, and of the whole run where that is shorter."""
-    window = np.floor(log.intended / WINDOW_S)
-    if not which.any():
-        return math.nan
-    return median(_p99(log, which & (window == one)) for one in np.unique(window[which]))
+    return median_p99(_waited(log)[which], log.intended[which])
+
+
+def _waited(log: Log) -> Floats:
+    """Seconds; a rejection that does not say when to come back counts as none."""
+    return np.where(log.rejected & ~log.retry_after, np.inf, log.latency)
 
 
 def _stolen(before: Times, after: Times) -> float:

@@ -199,7 +199,7 @@ def operations(app: FastAPI) -> list[Operation]:
             (role,) = roles or {None}
             media_type = next(iter(told.get("requestBody", {"content": {None: ...}})["content"]))
             found[method.upper(), path] = Operation(method.upper(), path, role, media_type)
-    for route in hidden(app.routes):
+    for route in [one for one in routes(app.routes) if not one.include_in_schema]:
         for method in route.methods:
             said = found.get((method, route.path_format.rstrip("/")))
             media_type = said.media_type if said else None
@@ -207,12 +207,12 @@ def operations(app: FastAPI) -> list[Operation]:
     return sorted(found.values(), key=lambda operation: operation.name[::-1])
 
 
-def hidden(routes: list[Any]) -> Iterator[APIRoute]:
-    """The routes that OpenAPI is told nothing of."""
-    for route in routes:
+def routes(these: list[Any]) -> Iterator[APIRoute]:
+    """All of an app's, those of its routers too."""
+    for route in these:
         if hasattr(route, "original_router"):
-            yield from hidden(route.original_router.routes)
-        elif isinstance(route, APIRoute) and not route.include_in_schema:
+            yield from routes(route.original_router.routes)
+        elif isinstance(route, APIRoute):
             yield route
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadtests import shapes, slo
-from loadtests.answers import Log, percentile
+from loadtests.answers import Log, median_p99, percentile
 
 
 def written(latency, *, due=None, late=0.0, cpu_s=0.1, status=200) -> Log:
@@ -91,3 +91,13 @@ def test_arrivals_come_as_often_as_asked():
     assert gaps.mean() == pytest.approx(0.01, rel=0.05)
     assert gaps.std() == pytest.approx(gaps.mean(), rel=0.1)
     assert (shapes.poisson(100, 1, seed=7) == shapes.poisson(100, 1, seed=7)).all()
+
+
+def test_a_moment_without_a_machine_spoils_one_window_and_not_the_median():
+    due = np.arange(0, 30, 0.1)
+    waited = np.full(300, 0.02)
+    waited[(due >= 10) & (due < 11)] = 0.9
+    assert percentile(waited, 0.99) == 0.9
+    assert median_p99(waited, due) == 0.02
+    assert median_p99(np.append(waited, 0.5), np.append(due, 31)) == pytest.approx(0.26)
+    assert math.isnan(median_p99(waited[:0], due[:0]))
