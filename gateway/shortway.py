@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from uvicorn.config import Config
@@ -29,6 +30,7 @@ from gateway.upstream import GARBLED, Connect, Exchange, Lines
 
 ROUTE = "/v2/models/{path:path}"
 STATE = "short_way"  # of the application, for each connection
+LOOK_S = 0.001  # The loop's timers come before its sockets: what was sent while it was busy is read first.
 HUNG_UP = 499  # in log and metrics; nobody is there to read it
 
 
@@ -194,7 +196,7 @@ class ShortProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _ring(self) -> None:
+    def _ring(self, *, looked: bool = False) -> None:
         self._timer = None
         quiet_until = self._last + self.timeout_keep_alive
         if self._exchange is not None:
@@ -208,8 +210,15 @@ class ShortProtocol(HttpToolsProtocol):
                 self._watch(quiet_until)
             elif self.transport.get_write_buffer_size():  # he is still reading
                 self._watch(time.monotonic() + self.timeout_keep_alive)
+            elif not looked:
+                self._rings_at = time.monotonic() + LOOK_S
+                self._timer = self.loop.call_later(LOOK_S, partial(self._ring, looked=True))
             else:
                 self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Of a connection whose last request was uvicorn's; what comes meanwhile ends this timer."""
+        self.timeout_keep_alive_task = self.loop.call_later(LOOK_S, super().timeout_keep_alive_handler)
 
     def _give_up(self, outcome: str) -> None:
         if self._exchange is not None:
