@@ -58,3 +58,10 @@ class Clock(Replay):
 
     def states(self) -> list[str]:
         return [f"{row.unit_id} {row.fault} {row.state}" for row in self.book.rows]
+
+
+def every_quarter(clock: Clock, span: timedelta, *findings: Finding) -> None:
+    """The same is said every quarter of an hour."""
+    for _ in range(int(span / (15 * MINUTE))):
+        clock.say(*findings)
+        clock.on(15 * MINUTE)

@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 ID = re.compile(rb"\r\nx-request-id: *(\S+)", re.IGNORECASE)
 CLOSE = None
+PATH = "/v2/models/load/infer"
+
+
+def request(more: bytes = b"", body: bytes = b"{}", path: bytes = PATH.encode()) -> bytes:
+    """An inference as a client writes it."""
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n%b" % (path, len(body), more, body)
 
 
 def usual(body: bytes, status: bytes = b"200 OK", more: bytes = b"") -> bytes:

@@ -57,10 +57,10 @@ def label(unit, reason, first, last):
 
 
 def test_the_lowest_threshold_that_keeps_the_budget_is_proposed_and_a_month_takes_seconds(findings):
-    began = time.perf_counter()
+    began = time.process_time()
     said = preview(past(findings), Budget(alerts_a_day=0.2), {ALL: Threshold()}, Policy())
-    took = time.perf_counter() - began
-    assert took < 60, f"{took:.0f} s"
+    took = time.process_time() - began
+    assert took < 60, f"{took:.0f} s of a core"
     assert (said.units, said.findings, said.labels, said.kept) == (UNITS + 3, len(findings), 0, True)
     assert said.now.alerts > said.proposed.alerts == 3
     assert set(said.proposed.by_unit) == set(ALERTS)

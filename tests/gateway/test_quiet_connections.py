@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_shortway import request
+from scripted import request
 
 from gateway.shortway import ShortProtocol
 
