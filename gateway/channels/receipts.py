@@ -8,10 +8,10 @@ file is out of reach, as another machine's is, the notice is sent again and mark
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
-from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -36,8 +36,7 @@ def noting(data: Path, key: str, attempt: int, now: datetime) -> Iterator[Callab
         log.warning(NOT_NOTED, wrong)
         yield unnoted
     else:
-        with file:
-            yield partial(_note, file, _line(key, attempt))
+        yield from _written(file, _line(key, attempt))
 
 
 def noted(data: Path, key: str, attempt: int) -> bool:
@@ -52,11 +51,22 @@ def tidy(data: Path, now: datetime) -> None:
             path.unlink(missing_ok=True)
 
 
-def _note(file: FileIO, line: bytes) -> None:
+def _written(file: FileIO, line: bytes) -> Iterator[Callable[[], None]]:
+    """A sending that took too long may end while, or after, the file is closed."""
+    alone = threading.Lock()
+
+    def taken() -> None:
+        with alone:
+            try:
+                file.write(line)  # one call, so that lines of several processes do not mix
+            except (OSError, ValueError) as wrong:  # a value error: it is closed
+                log.warning(NOT_NOTED, wrong)
+
     try:
-        file.write(line)  # one call, so that lines of several processes do not mix
-    except (OSError, ValueError) as wrong:  # a value error: closed, since the sending took too long
-        log.warning(NOT_NOTED, wrong)
+        yield taken
+    finally:
+        with alone, suppress(OSError):  # of a network's disk
+            file.close()
 
 
 def _opened(day: Path) -> FileIO:

@@ -5,8 +5,10 @@ import hashlib
 import hmac
 import json
 import logging
+import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import sinks
 from notices import EN, ZH, parcel
 
-from gateway.channels import references, segments, sending, webhook
+from gateway.channels import posting, references, segments, sending, webhook
+from gateway.channels.parcel import SendError
 from gateway.channels.trust import trusted
 from loadtests.servers import free_port
 
@@ -146,7 +149,7 @@ def test_a_webhook_gets_a_signed_cloud_event(web):
 
 
 @pytest.mark.parametrize(
-    ("status", "hopeless", "unsure"), [(404, True, False), (429, False, False), (502, False, True)]
+    ("status", "hopeless", "unsure"), [(103, False, True), (404, True, False), (429, False, False), (502, False, True)]
 )
 def test_a_webhooks_refusal_says_its_status(web, status, hopeless, unsure):
     web.statuses = [status]
@@ -161,6 +164,24 @@ def test_no_redirect_is_followed(web):
         outcome = post(web.url)
         assert (outcome.sent, outcome.hopeless) == (False, True)
         assert other.seen == []
+
+
+def test_what_is_said_before_all_was_heard_counts():
+    refusal = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as other:
+
+        def refuse():
+            line, _ = listener.accept()
+            with line:
+                line.recv(100)
+                line.sendall(refusal)
+                line.shutdown(socket.SHUT_RDWR)
+
+        refused = other.submit(refuse)
+        with pytest.raises(SendError, match="413") as wrong:
+            posting.post(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"x" * 10_000_000, {}, cloud=False)
+        refused.result()
+    assert wrong.value.hopeless
 
 
 def test_an_sms_goes_to_each_number_through_a_gateway_of_ones_own(web):
