@@ -8,6 +8,7 @@ else is uvicorn's, and is answered in the same words.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -69,7 +70,6 @@ class HotProtocol(HttpToolsProtocol):
     _held = b""  # what came meanwhile
     _leaving = False
     _last = 0.0  # when an inference was answered
-    _looked = False  # once more, before a quiet connection is closed
 
     def data_received(self, data: bytes) -> None:
         """Bytes from a caller."""
@@ -133,16 +133,15 @@ class HotProtocol(HttpToolsProtocol):
     def _close_after(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
-    def timeout_keep_alive_handler(self) -> None:
+    def timeout_keep_alive_handler(self, *, looked: bool = False) -> None:
         """Close a quiet connection; one timer serves many inferences, since setting one for each costs more."""
         quiet_s = 0.0 if self._ticket is not None else time.monotonic() - self._last
         if quiet_s < self.timeout_keep_alive:
-            self._looked = False
             self._close_after(self.timeout_keep_alive - quiet_s)
-        elif not self._looked:
+        elif not looked:
             # The loop's timers come before its sockets: what was sent while it was busy is read first.
-            self._looked = True
-            self._close_after(LOOK_S)
+            once_more = partial(self.timeout_keep_alive_handler, looked=True)
+            self.timeout_keep_alive_task = self.loop.call_later(LOOK_S, once_more)
         else:
             super().timeout_keep_alive_handler()
 
