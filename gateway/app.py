@@ -59,6 +59,32 @@ from gateway.worker import KINDS
 
 log = logging.getLogger(__name__)
 
+ROOMS = (
+    submissions,
+    archive,
+    diagnoses,
+    channels,
+    forecasts,
+    imports,
+    keys,
+    logins,
+    models,
+    readings,
+    catalogue,
+    equipment,
+    faults,
+    told,
+    rule_routes,
+    budget_routes,
+    alerts,
+    absence_routes,
+    work,
+    openinference,
+    telemetry,
+    users,
+)
+DOORS = (accounts, auth, health, setup)  # which say themselves whom they refuse
+
 
 def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> FastAPI:
     """The gateway as an ASGI application; nothing is opened before its lifespan begins.
@@ -84,32 +110,9 @@ def create_app(settings: Settings, kinds: Mapping[str, Work] | None = KINDS) -> 
     app.state.workbooks = workbooks.Desk(settings.imports_at_once)
     setattr(app.state, budget_routes.STATE, past.findings)
     app.state.kinds, app.state.watching = kinds, asyncio.Semaphore(work.MOST_WATCHED)
-    for room in (
-        submissions,
-        archive,
-        diagnoses,
-        channels,
-        forecasts,
-        imports,
-        keys,
-        logins,
-        models,
-        readings,
-        catalogue,
-        equipment,
-        faults,
-        told,
-        rule_routes,
-        budget_routes,
-        alerts,
-        absence_routes,
-        work,
-        openinference,
-        telemetry,
-        users,
-    ):
+    for room in ROOMS:
         app.include_router(room.router, responses=errors.documented(401, 403))
-    for room in (accounts, auth, health, setup):
+    for room in DOORS:
         app.include_router(room.router)
     errors.install(app)
     quotas.describe(app)
