@@ -102,7 +102,13 @@ class Lines:
     def _open(self, first: Exchange | None) -> None:
         task = asyncio.get_running_loop().create_task(self._opened(first))
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        task.add_done_callback(self._attempted)
+
+    def _attempted(self, task: asyncio.Task[None]) -> None:
+        """While it opened, a line counted twice: who asked then may have thought that there were lines enough."""
+        self._opening.discard(task)
+        if self._waiting and not task.cancelled():
+            self._open_one_more()
 
     async def _opened(self, first: Exchange | None) -> None:
         try:
@@ -117,8 +123,6 @@ class Lines:
             first = None if candidate.over else candidate
         if first is not None and not first.over:
             first.finish(UNREACHABLE)
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._open_one_more)  # when this attempt no longer counts
 
 
 class _Line(asyncio.Protocol):
