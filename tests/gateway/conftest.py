@@ -21,11 +21,13 @@ from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).parent))
 from remedies import judge
+from sinks import new_web  # noqa: F401 - a fixture
 from stores import (  # noqa: F401 - fixtures
     all_migrations,
     database,
     database_url,
     empty,
+    here,
     new_database,
     once_migrated,
     server,

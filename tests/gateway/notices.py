@@ -18,6 +18,7 @@ from gateway.settings import Settings
 
 NOW = datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
 EN, ZH, BOTH = (Voice(languages, UTC, "https://forewatt.example") for languages in ("en", "zh", "both"))
+ALERT = UUID(int=9)
 DATA = TemporaryDirectory(prefix="notices")
 SETTINGS = Settings(public_url="https://forewatt.example", data=Path(DATA.name))
 
@@ -64,6 +65,11 @@ def channel(name: str, kind="webhook", place=0, **more) -> Channel:
         "rests_until": None,
     }
     return Channel(name=name, kind=kind, place=place, **made | more)
+
+
+def to(name: str, sink, **more) -> Channel:
+    """A row of a webhook."""
+    return channel(name, target={"url": sink if isinstance(sink, str) else sink.url}, **more)
 
 
 def keep(database, *rows) -> None:

@@ -5,8 +5,8 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -142,6 +142,13 @@ def web(known: Path | None = None) -> Iterator[WebSink]:
         server.socket = shown.wrap_socket(server.socket, server_side=True)
     with answering(server):
         yield sink
+
+
+@pytest.fixture
+def new_web() -> Iterator[Callable[[], WebSink]]:
+    """Makes servers that take webhooks."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(web())
 
 
 @contextmanager

@@ -85,6 +85,15 @@ def new_database(server, tmp_path_factory):
         yield made
 
 
+@pytest.fixture
+def here(tmp_path) -> Iterator[Engine]:
+    """A database of one test alone, with our tables."""
+    engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
+    store.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture(params=KINDS)
 def empty(request, new_database):
     """A database without tables, of each kind."""

@@ -4,48 +4,24 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
 
-import pytest
 from sqlalchemy import select
 
 sys.path.insert(0, str(Path(__file__).parent))
-import sinks
-from notices import NOW, SETTINGS, attempts, channel, keep, notice, play, put, statuses
+from notices import ALERT, NOW, SETTINGS, attempts, channel, keep, notice, play, put, statuses, to
 
 from gateway import store
 from gateway.channels import chain, claims, outbox
-from gateway.channels.tables import Channel, Delivery, Lamp, StoredNotice
+from gateway.channels.tables import Channel, Delivery, StoredNotice
 
-ALERT = UUID(int=9)
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
-def here(tmp_path):
-    """A database of this test alone."""
-    engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
-    store.migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def web():
-    """Makes a server that takes webhooks."""
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(sinks.web())
-
-
-def to(name, sink, **more):
-    return channel(name, target={"url": sink if isinstance(sink, str) else sink.url}, **more)
-
-
-def test_on_every_database_what_is_put_is_sent_once_and_every_attempt_is_kept(database, web):
-    sink, told = web(), notice(alert=ALERT)
+def test_on_every_database_what_is_put_is_sent_once_and_every_attempt_is_kept(database, new_web):
+    sink, told = new_web(), notice(alert=ALERT)
     keep(database, to("desk", sink))
     put(database, told, told)
     assert outbox.next_due(database) == NOW
@@ -58,8 +34,8 @@ def test_on_every_database_what_is_put_is_sent_once_and_every_attempt_is_kept(da
     assert statuses(database, told) == {"main": "delivered"}
 
 
-def test_what_is_put_in_a_transaction_that_fails_is_told_to_nobody(here, web):
-    keep(here, to("desk", sink := web()))
+def test_what_is_put_in_a_transaction_that_fails_is_told_to_nobody(here, new_web):
+    keep(here, to("desk", sink := new_web()))
     with suppress(RuntimeError), store.transaction(here) as session:
         outbox.put(session, notice(), NOW)
         raise RuntimeError
@@ -67,8 +43,8 @@ def test_what_is_put_in_a_transaction_that_fails_is_told_to_nobody(here, web):
     assert sink.seen == []
 
 
-def test_where_one_channel_is_dead_another_has_told_within_fifteen_seconds(here, web, free_address):
-    alive, told = web(), notice()
+def test_where_one_channel_is_dead_another_has_told_within_fifteen_seconds(here, new_web, free_address):
+    alive, told = new_web(), notice()
     keep(here, to("dead", free_address), to("alive", alive, place=1))
     put(here, told)
     assert play(here) - NOW < 15 * SECOND
@@ -83,8 +59,8 @@ def test_where_one_channel_is_dead_another_has_told_within_fifteen_seconds(here,
     assert [one.channel for one in attempts(here, next_one)] == ["alive"]
 
 
-def test_a_channel_that_takes_the_call_and_never_answers_is_left_in_time_too(here, web):
-    slow, alive, told = web(), web(), notice()
+def test_a_channel_that_takes_the_call_and_never_answers_is_left_in_time_too(here, new_web):
+    slow, alive, told = new_web(), new_web(), notice()
     slow.hangs_s = 30
     keep(here, to("slow", slow), to("alive", alive, place=1))
     put(here, told)
@@ -96,8 +72,8 @@ def test_a_channel_that_takes_the_call_and_never_answers_is_left_in_time_too(her
     assert alive.events[0]["again"] is True
 
 
-def test_what_is_due_leaves_one_after_the_other_where_channels_are_quick(here, web):
-    sink = web()
+def test_what_is_due_leaves_one_after_the_other_where_channels_are_quick(here, new_web):
+    sink = new_web()
     sink.hangs_s = 0.1
     keep(here, to("desk", sink))
     put(here, *(notice() for _ in range(4)))
@@ -107,8 +83,8 @@ def test_what_is_due_leaves_one_after_the_other_where_channels_are_quick(here, w
     assert time.monotonic() - began > 4 * sink.hangs_s
 
 
-def test_past_a_slow_channel_the_others_go_on(here, web):
-    slow, quick = web(), web()
+def test_past_a_slow_channel_the_others_go_on(here, new_web):
+    slow, quick = new_web(), new_web()
     slow.hangs_s = 3
     keep(here, to("slow", slow, chain="a"), to("quick", quick, chain="b"))
     put(here, *(notice() for _ in range(4)))
@@ -121,7 +97,7 @@ def test_past_a_slow_channel_the_others_go_on(here, web):
         assert not going.done()
 
 
-def test_where_all_are_dead_nothing_is_lost_and_the_first_that_works_again_tells_it(here, web, free_address):
+def test_where_all_are_dead_nothing_is_lost_and_the_first_that_works_again_tells_it(here, new_web, free_address):
     some = [notice() for _ in range(2)]
     mail = to("mail", free_address)
     keep(here, mail, to("sms", free_address, place=1))
@@ -129,7 +105,7 @@ def test_where_all_are_dead_nothing_is_lost_and_the_first_that_works_again_tells
     now = play(here, until=timedelta(minutes=20))
     assert {status for told in some for status in statuses(here, told).values()} == {"waiting"}
     assert all(20 < len(attempts(here, told)) < 40 for told in some)
-    alive = web()
+    alive = new_web()
     with store.transaction(here) as session:
         session.get(Channel, mail.id).target = {"url": alive.url}
     play(here, now, until=timedelta(minutes=20))
@@ -137,8 +113,8 @@ def test_where_all_are_dead_nothing_is_lost_and_the_first_that_works_again_tells
     assert sorted(event["data"]["id"] for event in alive.events) == sorted(str(told.id) for told in some)
 
 
-def test_who_works_again_has_all_at_once_that_waited_for_his_chain(here, web):
-    sink, some = web(), [notice() for _ in range(2)]
+def test_who_works_again_has_all_at_once_that_waited_for_his_chain(here, new_web):
+    sink, some = new_web(), [notice() for _ in range(2)]
     sink.statuses = [503] * 40
     keep(here, to("desk", sink))
     put(here, *some)
@@ -148,8 +124,8 @@ def test_who_works_again_has_all_at_once_that_waited_for_his_chain(here, web):
     assert {status for told in some for status in statuses(here, told).values()} == {"delivered"}
 
 
-def test_whoever_ends_in_the_middle_of_a_sending_is_followed_by_one_that_is_marked(here, web):
-    sink, told = web(), notice()
+def test_whoever_ends_in_the_middle_of_a_sending_is_followed_by_one_that_is_marked(here, new_web):
+    sink, told = new_web(), notice()
     keep(here, to("desk", sink))
     put(here, told)
     errand = claims.claim(here, SETTINGS, (told.id, "main"), NOW)
@@ -163,9 +139,9 @@ def test_whoever_ends_in_the_middle_of_a_sending_is_followed_by_one_that_is_mark
     assert [(one.result, one.again) for one in attempts(here, told)] == [("unknown", False), ("sent", True)]
 
 
-def test_a_word_that_comes_after_its_lease_has_gone_changes_no_delivery(here, web):
+def test_a_word_that_comes_after_its_lease_has_gone_changes_no_delivery(here, new_web):
     told = notice()
-    keep(here, to("desk", web()))
+    keep(here, to("desk", new_web()))
     put(here, told)
     first = claims.claim(here, SETTINGS, (told.id, "main"), NOW)
     later = NOW + timedelta(seconds=claims.LEASE_S)
@@ -176,8 +152,8 @@ def test_a_word_that_comes_after_its_lease_has_gone_changes_no_delivery(here, we
     assert statuses(here, told) == {"main": "delivered"}
 
 
-def test_of_many_who_deliver_at_the_same_time_one_sends(database, web):
-    sink, some = web(), [notice() for _ in range(20)]
+def test_of_many_who_deliver_at_the_same_time_one_sends(database, new_web):
+    sink, some = new_web(), [notice() for _ in range(20)]
     keep(database, to("desk", sink))
     put(database, *some)
     together = threading.Barrier(3)
@@ -191,62 +167,7 @@ def test_of_many_who_deliver_at_the_same_time_one_sends(database, web):
     assert sorted(event["data"]["id"] for event in sink.events) == sorted(str(told.id) for told in some)
 
 
-def test_a_notice_goes_to_the_channels_of_its_level_and_step_once_for_each_chain(here, web):
-    desk, boss, lamp = web(), web(), web()
-    keep(
-        here,
-        to("desk", desk),
-        to("urgent", desk, place=1),
-        to("boss", boss, from_level=3, from_step=2, chain="boss"),
-        to("off", lamp, chain="lamp", enabled=False),
-    )
-    put(here, notice(level=1), notice(level=2, step=2), notice(level=3, step=2))
-    play(here)
-    assert [len(sink.seen) for sink in (desk, boss, lamp)] == [3, 1, 0]
-
-
-def test_who_was_told_that_it_began_is_told_that_it_is_over(here, web):
-    desk, boss = web(), web()
-    keep(here, to("desk", desk), to("boss", boss, from_level=4, from_step=1, chain="boss"))
-    put(here, notice(alert=ALERT, level=2), notice("escalated", alert=ALERT, level=4, step=1))
-    put(here, notice("cleared", alert=ALERT, level=1), notice("cleared", alert=uuid4(), level=1))
-    play(here)
-    assert sorted(event["data"]["kind"] for event in boss.events) == ["cleared", "escalated"]
-    assert sorted(event["data"]["kind"] for event in desk.events) == ["cleared", "cleared", "escalated", "raised"]
-
-
-def test_a_step_of_the_ladder_names_who_is_told_and_a_name_that_nobody_has_leaves_nobody_out(here, web):
-    desk, boss = web(), web()
-    keep(here, to("desk", desk), to("boss", boss, chain="bosses"))
-    put(here, notice(alert=ALERT, details={"channels": ["desk"]}))
-    put(here, notice("escalated", alert=ALERT, step=1, details={"channels": ["bosses"]}))
-    put(here, notice("cleared", alert=ALERT, details={"channels": ["desk"]}))
-    put(here, notice(details={"channels": ["gone"]}))
-    play(here)
-    assert sorted(event["data"]["kind"] for event in desk.events) == ["cleared", "raised", "raised"]
-    assert sorted(event["data"]["kind"] for event in boss.events) == ["cleared", "escalated", "raised"]
-
-
-def test_of_a_cleared_alert_those_alone_are_told_who_had_heard_of_it(here, web, free_address):
-    desk, other = web(), web()
-    keep(here, to("desk", desk))
-    put(here, notice(alert=ALERT))
-    keep(here, to("other", other, chain="later"))
-    put(here, notice("cleared", alert=ALERT))
-    play(here)
-    assert (len(desk.seen), len(other.seen)) == (2, 0)
-
-
-def test_without_a_channel_a_notice_is_kept_and_later_channels_are_not_flooded_with_it(here, web):
-    put(here, told := notice())
-    keep(here, to("late", sink := web()))
-    assert outbox.deliver(here, SETTINGS, NOW) is None
-    assert sink.seen == []
-    with store.transaction(here) as session:
-        assert session.scalars(select(StoredNotice.id)).all() == [told.id]
-
-
-def test_what_nobody_could_be_told_for_a_week_is_told_no_more(here, web, free_address):
+def test_what_nobody_could_be_told_for_a_week_is_told_no_more(here, new_web, free_address):
     put_in, told = to("desk", free_address), notice()
     keep(here, put_in)
     put(here, told)
@@ -255,8 +176,8 @@ def test_what_nobody_could_be_told_for_a_week_is_told_no_more(here, web, free_ad
         assert statuses(here, told) == {"main": "waiting" if day < 7 else "expired"}
 
 
-def test_a_channel_sends_no_more_in_a_day_than_it_may_and_the_next_one_does(here, web):
-    dear, cheap, some = web(), web(), [notice() for _ in range(5)]
+def test_a_channel_sends_no_more_in_a_day_than_it_may_and_the_next_one_does(here, new_web):
+    dear, cheap, some = new_web(), new_web(), [notice() for _ in range(5)]
     keep(here, to("dear", dear, most_a_day=2), to("cheap", cheap, place=1))
     for told in some:
         put(here, told)
@@ -270,8 +191,8 @@ def test_a_channel_sends_no_more_in_a_day_than_it_may_and_the_next_one_does(here
     assert attempts(here, told)[0].channel == "dear"
 
 
-def test_a_refusal_for_good_is_not_repeated_before_the_next_one_is_asked(here, web):
-    gone, alive, told = web(), web(), notice()
+def test_a_refusal_for_good_is_not_repeated_before_the_next_one_is_asked(here, new_web):
+    gone, alive, told = new_web(), new_web(), notice()
     gone.statuses = [410]
     keep(here, to("gone", gone), to("alive", alive, place=1))
     put(here, told)
@@ -279,45 +200,8 @@ def test_a_refusal_for_good_is_not_repeated_before_the_next_one_is_asked(here, w
     assert [one.channel for one in attempts(here, told)] == ["gone", "alive"]
 
 
-def test_a_light_shines_for_the_worst_that_is_not_over_and_quiet_notices_reach_nobody_else(here, web):
-    keep(here, to("desk", sink := web()))
-    one, other = uuid4(), uuid4()
-    put(here, notice(alert=one, level=4), notice(alert=other, level=2))
-    with store.transaction(here) as session:
-        assert claims.lit(session) == 4
-    put(here, notice("cleared", alert=one, details={"quiet": True}), notice("test"))
-    with store.transaction(here) as session:
-        assert claims.lit(session) == 2
-    put(here, notice("flood", unit_id="*", level=3))
-    with store.transaction(here) as session:
-        assert claims.lit(session) == 3
-    put(here, notice("cleared", unit_id="*", details={"quiet": True}))
-    put(here, notice("silence", fault=None, level=3), notice("cleared", fault=None))
-    put(here, notice("cleared", alert=other))
-    with store.transaction(here) as session:
-        assert session.scalars(select(Lamp)).all() == []
-    play(here)
-    assert "cleared" in {event["data"]["kind"] for event in sink.events}
-    assert len(sink.seen) == 7
-
-
-def test_a_light_that_was_switched_while_its_alert_was_over_is_switched_again(here):
-    with sinks.modbus() as port:
-        target = {"host": "127.0.0.1", "port": port, "address": 0}
-        keep(here, channel("light", "light_modbus", target=target))
-        put(here, told := notice(alert=ALERT))
-        errand = claims.claim(here, SETTINGS, (told.id, "main"), NOW)
-        put(here, notice("cleared", alert=ALERT))
-        outcome = claims.carried_out(errand)
-        assert sinks.coils(port, 1) == [True]
-        claims.finish(here, errand, outcome, 0.1, NOW)
-        assert statuses(here, told) == {"main": "waiting"}
-        assert outbox.deliver(here, SETTINGS, NOW) is None
-        assert sinks.coils(port, 1) == [False]
-
-
-def test_after_a_year_what_was_told_is_forgotten_and_what_waits_is_not(here, web, free_address):
-    keep(here, to("desk", web()), to("dead", free_address, chain="dead", from_level=4))
+def test_after_a_year_what_was_told_is_forgotten_and_what_waits_is_not(here, new_web, free_address):
+    keep(here, to("desk", new_web()), to("dead", free_address, chain="dead", from_level=4))
     put(here, notice(), waiting := notice(level=4))
     outbox.deliver(here, SETTINGS, NOW)
     assert outbox.tidy(here, NOW + timedelta(days=366)) == 0
@@ -326,8 +210,8 @@ def test_after_a_year_what_was_told_is_forgotten_and_what_waits_is_not(here, web
         assert session.scalars(select(StoredNotice.id)).all() == [waiting.id]
 
 
-def test_a_chain_without_a_channel_waits_for_one(here, web):
-    lonely, told = to("lonely", web()), notice()
+def test_a_chain_without_a_channel_waits_for_one(here, new_web):
+    lonely, told = to("lonely", new_web()), notice()
     keep(here, lonely)
     put(here, told)
     with store.transaction(here) as session:
@@ -341,9 +225,9 @@ def test_a_chain_without_a_channel_waits_for_one(here, web):
     assert statuses(here, told) == {"main": "delivered"}
 
 
-def test_a_row_that_nobody_can_read_keeps_nobody_else_from_being_told(here, web):
+def test_a_row_that_nobody_can_read_keeps_nobody_else_from_being_told(here, new_web):
     broken, told = notice(), notice()
-    keep(here, to("desk", sink := web(), timezone="Atlantis/Capital"))
+    keep(here, to("desk", sink := new_web(), timezone="Atlantis/Capital"))
     put(here, broken, told)
     with store.transaction(here) as session:
         session.get(StoredNotice, broken.id).content = {"level": "of a later version"}
