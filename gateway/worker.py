@@ -62,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
     log.info("worker starts", extra={"broker": broker.shown, "at_once": places, "lease_s": settings.lease_s})
     if _tables_are_there(settings.database, stopping):
         patience_s = 0 if asked.beside else settings.drain_s  # the gateway has gone, and waits for no work
-        rounds = Rounds(settings, broker, DUTIES)
+        rounds = Rounds(settings, DUTIES)
         _work(Crew(settings, broker, KINDS, places), rounds, stopping, patience_s, broker.shown)
     return 0
 

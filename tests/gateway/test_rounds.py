@@ -2,10 +2,11 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
+from apscheduler.schedulers import SchedulerNotRunningError
 
-from gateway.broker import Broker
 from gateway.rounds import Round, Rounds
 from gateway.settings import Settings
 
@@ -16,14 +17,15 @@ def made(tmp_path):
     started = []
 
     def start(**rounds: Round) -> Rounds:
-        one = Rounds(Settings(data=tmp_path), Broker(None), rounds)
+        one = Rounds(Settings(data=tmp_path), rounds)
         started.append(one)
         one.start()
         return one
 
     yield start
     for one in started:
-        one.stop()
+        with suppress(SchedulerNotRunningError):
+            one.stop()
 
 
 def test_each_round_is_made_again_and_again_at_its_own_pace(made):
@@ -49,15 +51,29 @@ def test_a_round_that_fails_is_made_again_and_holds_up_no_other(made):
 
 
 def test_a_round_that_takes_long_is_not_begun_a_second_time_meanwhile(made):
-    entered, leave = [], threading.Event()
+    entered, leave, other = [], threading.Event(), threading.Semaphore(0)
 
     def long(*_):
         entered.append(1)
         leave.wait(10)
 
-    rounds = made(long=Round(0.1, long))
-    while not entered:
-        time.sleep(0.01)
-    rounds.go("long")  # returns at once
+    made(long=Round(0.1, long), other=Round(0.1, lambda *_: other.release()))
+    for _ in range(5):
+        assert other.acquire(timeout=10)
     assert entered == [1]
     leave.set()
+
+
+def test_a_round_that_never_ends_holds_up_nobody_who_stops(made):
+    entered = threading.Event()
+
+    def endless(*_):
+        entered.set()
+        time.sleep(30)
+
+    rounds = made(endless=Round(0.1, endless))
+    assert entered.wait(10)
+    began = time.monotonic()
+    rounds.stop()
+    assert time.monotonic() - began < 10
+    assert all(thread.daemon for thread in threading.enumerate() if "endless" in thread.name)
