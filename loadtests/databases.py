@@ -160,17 +160,28 @@ def postgresql() -> Iterator[Server]:
 
 @contextmanager
 def mariadb(*options: str) -> Iterator[Server]:
-    """MariaDB as it comes, but for what would only make it slower here; its own choice of letters is Latin."""
-    install, mariadbd = program("mariadb-install-db", "mariadb-server"), program("mariadbd", "mariadb-server")
+    """MariaDB as it comes, but for what would only make it slower here; its own choice of letters is Latin. Or a MySQL,
+    whose ``mysqld`` is named by the environment's ``FOREWATT_MYSQLD``.
+    """
     with folder() as place:
-        command = [install, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
-        _run([*command, f"--datadir={place / 'data'}"], place)
-        port = free_port()
-        where = [f"--datadir={place / 'data'}", f"--socket={place / 's'}", f"--port={port}", "--bind-address=127.0.0.1"]
-        quick = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"]
-        command = [mariadbd, "--no-defaults", *where, *quick, "--character-set-server=latin1", *options]
-        server = Server(f"mysql+pymysql://root@127.0.0.1:{port}/{{}}?charset=utf8mb4", command, place)
+        data, port = f"--datadir={place / 'data'}", free_port()
+        command = [*_installed(data, place), "--character-set-server=latin1"]
+        command += [data, f"--socket={place / 's'}", f"--port={port}", "--bind-address=127.0.0.1"]
+        command += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
+        server = Server(f"mysql+pymysql://root@127.0.0.1:{port}/{{}}?charset=utf8mb4", [*command, *options], place)
         yield from _running(server, "CREATE USER tester@'%' IDENTIFIED BY 'p@ss'")
+
+
+def _installed(data: str, place: Path) -> list[str]:
+    """How the server is started on the folder that its installation has made."""
+    if mysqld := os.environ.get("FOREWATT_MYSQLD"):
+        alone = ["--secure-file-priv=NULL", "--skip-log-bin", "--loose-skip-mysqlx"]  # 8 logs, and listens twice
+        command = [mysqld, "--no-defaults", f"--basedir={Path(mysqld).parents[1]}", *alone]
+        _run([*command, "--initialize-insecure", data], place)
+        return command
+    install, mariadbd = program("mariadb-install-db", "mariadb-server"), program("mariadbd", "mariadb-server")
+    _run([install, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", data], place)
+    return [mariadbd, "--no-defaults", "--skip-name-resolve"]
 
 
 def _run(command: Sequence[object], place: Path) -> None:
