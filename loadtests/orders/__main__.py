@@ -8,25 +8,35 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from loadtests.orders.measure import acknowledged, embedded, fits_a_minute, month_s, plain_computing
+from loadtests.orders.measure import (
+    FITTED,
+    acknowledged,
+    embedded,
+    month_s,
+    months_a_minute,
+    months_back,
+    plain_computing,
+)
 from loadtests.slo import STEADY_S, VoidError
 from training.measured import record
 
 COMMAND = "python -m loadtests.orders"
-MONTHS, FITS, ROUNDS = 60, 6, 3
+MONTHS, ROUNDS = 60, 3
+HEAPS = {"A07": months_back(6), "A07@months": [FITTED] * 90}  # each of a model of its own, and all of one
 
 
 def main() -> int:
     """Exit 0, or 2 where a run is void; figures of short runs are printed and not written."""
     asked = _options().parse_args()
     try:
-        figures = _orders(asked.seconds) | ({} if asked.no_workers else _workers())
+        figures = {} if asked.only == "workers" else _orders(asked.seconds)
+        figures |= {} if asked.only == "orders" else _workers()
     except VoidError as why:
         print(f"void: {why}")
         return 2
     print("\n".join(f"{name}: {value:.4g}" for name, value in figures.items()))
     if asked.seconds >= STEADY_S:
-        record(Path("docs/measured.json"), figures, COMMAND)
+        record(Path("docs/measured.json"), figures, f"{COMMAND} --only {asked.only}" if asked.only else COMMAND)
     return 0
 
 
@@ -37,26 +47,27 @@ def _orders(seconds: float) -> dict[str, float]:
 
 
 def _workers() -> dict[str, float]:
-    """Ratios of neighbours in time, so that a slow minute of the machine hits both: of fits, and of plain computing,
+    """Ratios of neighbours in time, so that a slow minute of the machine hits both: of months, and of plain computing,
     which is all that two cores can give here.
     """
-    ratios, possible = [], []
+    ratios: dict[str, list[float]] = {name: [] for name in (*HEAPS, "A07@machine")}
     for _ in range(ROUNDS):
-        rates = []
-        for workers in (1, 2):
-            with tempfile.TemporaryDirectory(prefix="fits") as folder:
-                rates.append(fits_a_minute(Path(folder), workers, FITS))
-        print(f"one worker {rates[0]:.1f} fits a minute, two {rates[1]:.1f}", flush=True)
-        ratios.append(rates[1] / rates[0])
-        possible.append(plain_computing(2) / plain_computing(1))
-        print(f"twice the workers {ratios[-1]:.2f}, twice the plain computing {possible[-1]:.2f}", flush=True)
-    return {"A07": median(ratios), "A07@machine": median(possible)}
+        for name, heap in HEAPS.items():
+            rates = []
+            for workers in (1, 2):
+                with tempfile.TemporaryDirectory(prefix="months") as folder:
+                    rates.append(months_a_minute(Path(folder), workers, heap))
+            print(f"{name}: one worker {rates[0]:.1f} months a minute, two {rates[1]:.1f}", flush=True)
+            ratios[name].append(rates[1] / rates[0])
+        ratios["A07@machine"].append(plain_computing(2) / plain_computing(1))
+    print("\n".join(f"{name}: {', '.join(f'{ratio:.2f}' for ratio in found)}" for name, found in ratios.items()))
+    return {name: median(found) for name, found in ratios.items()}
 
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     options.add_argument("--seconds", type=float, default=float(STEADY_S), help="of orders by schedule (%(default)s)")
-    options.add_argument("--no-workers", action="store_true", help="leave out one worker against two")
+    options.add_argument("--only", choices=("orders", "workers"), help="leave out one worker against two, or all else")
     return options
 
 
