@@ -22,7 +22,7 @@ from loadtests.shapes import poisson
 from loadtests.slo import STEADY_S, refuse_void
 
 YEAR, MONTH = FITTED = 2024, 5  # after the generated series
-LAST = date(2024, 3, 31)  # of the months that are foreseen as if from then
+LAST = date(2024, 3, 31)  # in the latest of the months that were
 RATE = 50.0
 WARM_S = 5.0
 COMPUTE_S, BLOCK = 5.0, bytes(2**20)
