@@ -37,11 +37,8 @@ COLUMNS = {"OAT (°F)": "outdoor_air_temperature", "SF Spd Cmd (%)": "supply_fan
 
 
 @pytest.fixture
-def plant(tmp_path):
-    database = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
-    store.migrate(database)
-    yield database
-    database.dispose()
+def plant(here):
+    return here
 
 
 def declare(database, turtle):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parent))
 from books import XLSX, book, rows
 
-from gateway import localkey, rights, store
+from gateway import localkey, rights
 from gateway.errors import Unavailable
 from gateway.settings import Settings
 from gateway.tables import Key
@@ -32,12 +32,9 @@ def kept(settings):
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(here):
     """Without a gateway."""
-    engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
-    store.migrate(engine)
-    yield engine
-    engine.dispose()
+    return here
 
 
 def ends(database, moment):

@@ -11,18 +11,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from works import store_days
 
 from bentos.load.schema import MAX_ROWS, Question
-from gateway import measurements, snapshots, store
+from gateway import measurements, snapshots
 from gateway.errors import Problem
 
 FIRST, LAST = date(2024, 1, 1), date(2199, 12, 31)
 
 
 @pytest.fixture
-def database(tmp_path):
-    engine = store.connect(f"sqlite:///{tmp_path / 'x.db'}")
-    store.migrate(engine)
-    yield engine
-    engine.dispose()
+def database(here):
+    return here
 
 
 @pytest.fixture
