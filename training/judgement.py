@@ -45,6 +45,7 @@ class Served:
     """An artifact asked by windows, with the alarm that its recipe carries."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.model = FaultModel(open_artifact(folder, name=NAME, schema_fingerprint=schema_fingerprint()))
         self.types = [str(name) for name in self.model.parameters.types]
         alarm = cast(dict[str, Any], self.model.manifest.recipe["alarm"])

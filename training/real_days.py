@@ -1,7 +1,7 @@
 """A recipe of its own for LBNL's labelled days: TimeMixer on their minutes, each day judged by what learnt from others.
 
-Days are so few that each network learns from a part of them. What the networks say of days that they did not see tells
-how much they are worth beside the network that only knows its simulator.
+Days are few, so networks learn from those of a like unit too. Some learn from a part of the days: what they say of the
+rest tells how much such networks are worth beside the one that only knows its simulator.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.special import logit
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import logsigmoid
 
 from bentos.fault.reference import Reference
 from bentos.fault.windows import HOUR, QUARTERLY, Prepared, prepare, reference_of
@@ -28,12 +28,14 @@ from training.timemixer import Pooled, Shape
 
 Floats = NDArray[np.float64]
 Minutes = NDArray[np.float32]
+Lesson = tuple[Tensor, bool]  # a day's windows [H, C, 64], and whether it is faulty
 
 SHAPE = Shape(length=64, width=12, inner=16, blocks=1, moving_average=15, dropout=0.2)  # an hour of minutes
 FIRST_HOUR = 6  # of a day from which it is judged each hour, the readings of that day behind it
 QUARTER_HOUR = 15  # minutes
-MEMBERS, SHARE = 8, 0.65  # networks, and of the other days those that each learns from
-EPOCHS, BATCH, RATE, DECAY = 10, 64, 0.004, 0.05
+MEMBERS, SHARE = 8, 0.65  # networks, and of the other days what those learn from that only tell what such are worth
+EPOCHS, BATCH, RATE, DECAY = 10, 64, 0.004, 1.0
+BLEND = 1.0  # of Beta: any share of two windows is as likely as any other
 MOST = 3.0  # deviations from the mean beyond which a signal tells no more
 WEIGHTS = np.linspace(0, 1, 5)  # of the networks beside the one that only knows its simulator
 PHYSICS = [place for place, name in enumerate(QUARTERLY) if name.startswith("residual_")]
@@ -58,9 +60,9 @@ class Days:
         self._known: dict[tuple[int, frozenset[int]], Known] = {}
         self._references: dict[frozenset[int], Reference | None] = {}
 
-    def known(self, day: int, without: int) -> Known:
-        """``day`` against all healthy days but itself and one other."""
-        left = self._left(day, without)
+    def known(self, day: int, *without: int) -> Known:
+        """``day`` against all healthy days but itself and some others."""
+        left = self._left(day, *without)
         if (day, left) not in self._known:
             prepared = prepare(self.days[day].readings, self._reference(left))
             physics = _physics(prepared, len(self.signals[day]))
@@ -78,25 +80,39 @@ class Days:
         """[H, S, 64] of each day: all signals as they were recorded, within the hours that are asked about."""
         return [np.asarray(_cut(signals.astype(np.float32)), float) for signals in self.signals]
 
-    def left_out(self, seed: int) -> list[Floats]:
-        """By day: how sure of a fault what learnt from all others is, each hour."""
-        return [self._judged(day, seed) for day in steps(range(len(self.days)), "leaving out", "day")]
+    def left_out(self, seed: int, beside: Sequence[Days] = ()) -> list[Floats]:
+        """By day: how sure of a fault what learnt from all others is, each hour; ``beside`` are units like this one."""
+        return [self._judged(day, seed, beside) for day in steps(range(len(self.days)), "leaving out", "day")]
 
-    def _judged(self, asked: int, seed: int) -> Floats:
+    def lessons(self, *without: int) -> list[Lesson]:
+        """All days but some, as if these had never been."""
+        kept = [day for day in range(len(self.days)) if day not in without]
+        windows = self._windows(kept, *without)
+        return [(windows[day], bool(self.faulty[day])) for day in kept]
+
+    def on(self, date: pd.Timestamp) -> list[int]:
+        """Which day that is, if there is one."""
+        return [place for place, day in enumerate(self.days) if day.date == date]
+
+    def _judged(self, asked: int, seed: int, beside: Sequence[Days]) -> Floats:
         rng = np.random.default_rng([seed, asked])
         others = [day for day in range(len(self.days)) if day != asked]
-        windows = dict(zip([*others, asked], self._windows(others, asked), strict=True))
-        said: dict[int, list[Floats]] = {day: [] for day in windows}
-        for member in range(MEMBERS):
+        windows = self._windows(others, asked)
+        own = {day: (windows[day], bool(self.faulty[day])) for day in others}
+        # The same date in another unit is left out too: it had the same weather, and may be a copy of this one.
+        elsewhere = [lesson for unit in beside for lesson in unit.lessons(*unit.on(self.days[asked].date))]
+        seeds = [1000 * seed + member for member in range(MEMBERS)]
+        answers = [_asked(_fit([*own.values(), *elsewhere], each), windows[asked]) for each in seeds]
+        said: dict[int, list[Floats]] = {day: [] for day in others}
+        for member in seeds:
             chosen = self._some(others, rng)
-            network = _fit([windows[day] for day in chosen], self.faulty[chosen], 1000 * seed + member)
-            for day in windows.keys() - set(chosen):
+            network = _fit([*(own[day] for day in chosen), *elsewhere], member)
+            for day in said.keys() - set(chosen):
                 said[day].append(_asked(network, windows[day]))
-        unseen = [day for day in others if said[day]]
-        learnt = {day: np.mean(said[day], axis=0) for day in [*unseen, asked]}
-        simulated = {day: self.known(day, asked).simulated for day in learnt}
-        weight = _worth(self.faulty[unseen], [(learnt[day], simulated[day]) for day in unseen])
-        return _mixed(learnt[asked], simulated[asked], weight)
+        judged = [day for day in others if said[day]]
+        told = [(np.mean(said[day], axis=0), self.known(day, asked).simulated) for day in judged]
+        weight = _worth(self.faulty[judged], told)
+        return _mixed(np.mean(answers, axis=0), self.known(asked).simulated, weight)
 
     def _left(self, *days: int) -> frozenset[int]:
         """Those of ``days`` that a reference could have been made of."""
@@ -117,14 +133,14 @@ class Days:
         kinds = [[day for day in days if self.faulty[day] == kind] for kind in (True, False)]
         return [int(day) for kind in kinds for day in rng.permutation(kind)[: max(round(SHARE * len(kind)), 1)]]
 
-    def _windows(self, others: Sequence[int], asked: int) -> list[Tensor]:
-        """[H, C, 64] of each day, the one that is asked about last; signals are scaled by the others."""
+    def _windows(self, others: Sequence[int], *asked: int) -> dict[int, Tensor]:
+        """[H, C, 64] of each day, those that are asked about last; signals are scaled by the others."""
         every = np.concatenate([self.signals[day] for day in others])
         mean, deviation = every.mean(axis=0), every.std(axis=0) + 1e-6
-        cut = []
-        for day in [*others, asked]:
+        cut = {}
+        for day in [*others, *asked]:
             scaled = ((self.signals[day] - mean) / deviation).clip(-MOST, MOST)
-            cut.append(_cut(np.hstack([scaled, self.known(day, asked).physics]).astype(np.float32)))
+            cut[day] = _cut(np.hstack([scaled, self.known(day, *asked).physics]).astype(np.float32))
         return cut
 
 
@@ -154,19 +170,24 @@ def _cut(minutes: Minutes) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(every[FIRST_HOUR * 60 - SHAPE.length :: 60]))
 
 
-def _fit(days: Sequence[Tensor], faulty: NDArray[np.bool_], seed: int) -> nn.Sequential:
-    """Faulty and healthy days weigh the same."""
+def _fit(lessons: Sequence[Lesson], seed: int) -> nn.Sequential:
+    """Faulty and healthy days weigh the same. Between few windows much lies that none shows: what is learnt from are
+    blends of two, as in "mixup: beyond empirical risk minimization" (Zhang et al., ICLR 2018)."""
     torch.manual_seed(seed)
-    windows = torch.cat([*days])
-    truth = torch.cat([torch.full((len(day),), float(flag)) for day, flag in zip(days, faulty, strict=True)])
-    weight = torch.where(truth > 0, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
+    windows = torch.cat([day for day, _ in lessons])
+    truth = torch.cat([torch.full((len(day),), float(faulty)) for day, faulty in lessons])
+    weight = torch.stack([truth / truth.mean(), (1 - truth) / (1 - truth).mean()], dim=1) / 2  # of faulty, of healthy
     pooled = Pooled(windows.shape[1], SHAPE)
     network = nn.Sequential(pooled, nn.Dropout(SHAPE.dropout), nn.Linear(3 * SHAPE.width * (SHAPE.coarser + 1), 1))
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    share = torch.distributions.Beta(BLEND, BLEND)
     for _ in range(EPOCHS):
         for rows in torch.split(torch.randperm(len(windows)), BATCH):
             optimizer.zero_grad()
-            loss = binary_cross_entropy_with_logits(network(windows[rows]).squeeze(1), truth[rows], weight[rows])
+            others, part = rows[torch.randperm(len(rows))], share.sample(rows.shape)
+            said = network(torch.lerp(windows[others], windows[rows], part[:, None, None]))
+            surprise = -logsigmoid(torch.cat([said, -said], dim=1))
+            loss = (torch.lerp(weight[others], weight[rows], part[:, None]) * surprise).sum(1).mean()
             torch.autograd.backward(loss)
             optimizer.step()
     return network.eval()
@@ -183,7 +204,8 @@ def _worth(faulty: NDArray[np.bool_], said: Sequence[tuple[Floats, Floats]]) -> 
 
 
 def _mixed(learnt: Floats, simulated: Floats, weight: float) -> Floats:
-    return weight * learnt + (1 - weight) * simulated
+    """As probabilities: odds have no bound, and the surest would outshout the other whatever it weighs."""
+    return np.asarray(weight * expit(learnt) + (1 - weight) * expit(simulated), float)
 
 
 def auc(faulty: NDArray[np.bool_], said: Sequence[Floats]) -> float:

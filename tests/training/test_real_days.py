@@ -52,3 +52,24 @@ def test_a_fault_that_shows_is_learnt_from_the_other_days(labelled, monkeypatch)
     monkeypatch.setattr(real_days, "EPOCHS", 3)
     days = Days(labelled[:9], Calm)
     assert auc(days.faulty, days.left_out(0)) > 0.9
+
+
+def test_a_like_unit_teaches_too(labelled, monkeypatch):
+    monkeypatch.setattr(real_days, "MEMBERS", 1)
+    monkeypatch.setattr(real_days, "EPOCHS", 3)
+    one, like, mislabelled = Days(labelled[:9], Calm), Days(labelled[9:], Calm), Days(labelled[9:], Calm)
+    mislabelled.faulty = ~like.faulty
+    taught, misled = (auc(one.faulty, one.left_out(0, [unit])) for unit in (like, mislabelled))
+    assert taught > 0.9
+    assert taught > misled + 0.1
+
+
+def test_the_same_date_in_another_unit_teaches_nothing(labelled):
+    spoilt = [*labelled]
+    spoilt[4] = replace(labelled[4], readings=labelled[4].readings + 40)
+    one, other = (Days(days, Calm) for days in (labelled, spoilt))
+    left = one.on(labelled[4].date)
+    assert left == [4]
+    for (windows, faulty), (same, flag) in zip(one.lessons(*left), other.lessons(*left), strict=True):
+        np.testing.assert_array_equal(windows, same)
+        assert faulty == flag
