@@ -53,7 +53,7 @@ def _asked(folder: Path, artifact: Path | None, more: list[str]) -> dict[str, An
         gateway = start.gateway(FOREWATT_INFERENCE_URL=inference.url, FOREWATT_RATE_LIMIT="off")
         key = gateway.right["X-API-Key"]
         return run(
-            "diagnose", "short", "--host", gateway.url, "--metrics-url", f"{inference.url}/metrics", *more, key=key
+            "window", "short", "--host", gateway.url, "--metrics-url", f"{inference.url}/metrics", *more, key=key
         )
 
 
