@@ -95,24 +95,27 @@ class Days:
         return [place for place, day in enumerate(self.days) if day.date == date]
 
     def _judged(self, asked: int, seed: int, beside: Sequence[Days]) -> Floats:
-        rng = np.random.default_rng([seed, asked])
         others = [day for day in range(len(self.days)) if day != asked]
         windows = self._windows(others, asked)
         own = {day: (windows[day], bool(self.faulty[day])) for day in others}
         # The same date in another unit is left out too: it had the same weather, and may be a copy of this one.
         elsewhere = [lesson for unit in beside for lesson in unit.lessons(*unit.on(self.days[asked].date))]
-        seeds = [1000 * seed + member for member in range(MEMBERS)]
-        answers = [_asked(_fit([*own.values(), *elsewhere], each), windows[asked]) for each in seeds]
-        said: dict[int, list[Floats]] = {day: [] for day in others}
-        for member in seeds:
-            chosen = self._some(others, rng)
+        answers = [_asked(_fit([*own.values(), *elsewhere], member), windows[asked]) for member in _members(seed)]
+        weight = self._weight(asked, seed, own, elsewhere)
+        return _mixed(np.mean(answers, axis=0), self.known(asked).simulated, weight)
+
+    def _weight(self, asked: int, seed: int, own: dict[int, Lesson], elsewhere: Sequence[Lesson]) -> float:
+        """What such networks are worth: others learn from a part of ``own`` days, and are asked about the rest."""
+        rng = np.random.default_rng([seed, asked])
+        said: dict[int, list[Floats]] = {day: [] for day in own}
+        for member in _members(seed):
+            chosen = self._some([*own], rng)
             network = _fit([*(own[day] for day in chosen), *elsewhere], member)
             for day in said.keys() - set(chosen):
-                said[day].append(_asked(network, windows[day]))
-        judged = [day for day in others if said[day]]
+                said[day].append(_asked(network, own[day][0]))
+        judged = [day for day in own if said[day]]
         told = [(np.mean(said[day], axis=0), self.known(day, asked).simulated) for day in judged]
-        weight = _worth(self.faulty[judged], told)
-        return _mixed(np.mean(answers, axis=0), self.known(asked).simulated, weight)
+        return _worth(self.faulty[judged], told)
 
     def _left(self, *days: int) -> frozenset[int]:
         """Those of ``days`` that a reference could have been made of."""
@@ -191,6 +194,11 @@ def _fit(lessons: Sequence[Lesson], seed: int) -> nn.Sequential:
             torch.autograd.backward(loss)
             optimizer.step()
     return network.eval()
+
+
+def _members(seed: int) -> range:
+    """The seeds of its networks."""
+    return range(1000 * seed, 1000 * seed + MEMBERS)
 
 
 def _asked(network: nn.Sequential, windows: Tensor) -> Floats:
