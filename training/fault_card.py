@@ -39,15 +39,14 @@ on days that neither learnt from. References of healthy days never hold the day 
 seeds' networks say together, eight a seed, with the least and most of one seed's alone.
 
 **What this says, and what not.** MZVAV-2-2 is LBNL's simulation of the experiment MZVAV-2-1, the only real unit here.
-The recipe was chosen on the former, also with no faulty days there but those of the valve that leaks. On the latter it
-was tried five times: where each network learnt from two thirds of the unit's own days (0.89), from all of them (0.91),
-from the like unit's too (0.90), from blends of two windows (0.905), and with all seeds' networks as one and a stronger
-decay, which the table shows. So its figure there is not that of a first look, and a hundredth more or less says
-nothing. The network above by itself does not see the experiment's fault, a leaking heating valve that cooling hides on
-three days of one August: its AUC there stands in the table. What learns from the other days does, but three faulty days
-are very few: all lie in one week of 2007, the healthy ones in 2008 and 2009, and whoever learns from them, TimeMixer as
-well as the forest, may have learnt that year. Neither shows that the one above would find faults in yours: watch it
-beside your own eyes first."""
+The recipe was chosen on the former, also with no faulty days there but those of the valve that leaks. On the latter
+five were tried: where each network learnt from two thirds of the unit's own days, from all of them, from the like
+unit's too, from blends of two windows, and with all seeds' networks as one and a stronger decay, which the table shows.
+So its figure there is not that of a first look, and a hundredth more or less says nothing. The network above by itself
+does not see the experiment's fault, a leaking heating valve that cooling hides on three days of one August: its AUC
+there stands in the table. What learns from the other days does, but three faulty days are very few: all lie in one week
+of 2007, the healthy ones in 2008 and 2009, and whoever learns from them, TimeMixer as well as the forest, may have
+learnt that year. Neither shows that the one above would find faults in yours: watch it beside your own eyes first."""
 BLIND = """\
 - Abrupt faults have no precursor: none is seen before it happens. They stand apart, with how soon they are seen.
 - Two faults at once, units with return fans or heat recovery, hunting loops: none was in the laboratory.

@@ -1,8 +1,8 @@
 """The real days of LBNL's air handlers as a gate: what TimeMixer says of each that learnt from the others.
 
 AUC: how often an hour of a faulty day is scored above an hour of a healthy one. Some seeds' networks judge together;
-what each seed's say alone tells how far such a figure carries. Beside it stand the network that only
-knows its simulator, and a random forest that learnt from the same days and is asked at the same hours.
+what each seed's say alone tells how far such a figure carries. Beside it stand the network that only knows its
+simulator, and a random forest that learnt from the same days and is asked at the same hours.
 """
 
 from __future__ import annotations
