@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
@@ -50,7 +52,7 @@ class Recipe:
     validations: int = 2048  # windows of the validation units, the same after each epoch
     deaf: float = 0.3  # share of the windows of training in which a point is silent
     wander: float = 0.1  # how far each window's days are moved, in units of a channel
-    lost: bool = True  # learn from each unit with lost readings too
+    lost: int = 1  # how often each unit is learnt from with lost readings too
     severity_weight: float = 2.0
     seed: int = 0
     raw: bool = True  # False: residuals and days alone, not the points' own values, by which units can be told apart
@@ -90,12 +92,14 @@ class Drawer:
         self.rng = np.random.default_rng(recipe.seed)
         asked = [unit.moments(recipe.every_hours * HOUR) for unit in fleet]
         clocks = [clocks_of(unit, at, recipe.channels) for unit, at in zip(fleet, asked, strict=True)]
-        self.hours, self.days = (torch.cat(parts) for parts in zip(*clocks, strict=True))
+        # Arrays, and not tensors, for who fits beside others: they read the same ones.
+        self.hours, self.days = (torch.cat(parts).numpy() for parts in zip(*clocks, strict=True))
         self.labels = Labels.joined([unit.labels(at, types) for unit, at in zip(fleet, asked, strict=True)])
         sorts = np.where(self.labels.severity > 0, self.labels.kind, 0)
         counts = np.bincount(sorts, minlength=len(types)).astype(float)
         share = np.where(np.arange(len(types)) == 0, 0.5, 0.5 / max((counts[1:] > 0).sum(), 1))
         self.chance = share[sorts] / counts[sorts] / (share[counts > 0]).sum()
+        self.rarity = rarity(self.labels, len(types))
         self.hushed = torch.from_numpy(np.stack([hushed(point, recipe.channels) for point in NAMES]))
 
     def epoch(self) -> Iterator[tuple[Tensor, Tensor, Labels]]:
@@ -103,7 +107,8 @@ class Drawer:
         rows = self.rng.choice(len(self.chance), self.recipe.draws, p=self.chance)
         for first in range(0, len(rows), self.recipe.batch):
             chosen = rows[first : first + self.recipe.batch]
-            yield *self._deafened(self.hours[chosen], self._wandering(self.days[chosen])), self.labels[chosen]
+            hours, days = (torch.from_numpy(clock[chosen]) for clock in (self.hours, self.days))
+            yield *self._deafened(hours, self._wandering(days)), self.labels[chosen]
 
     def _wandering(self, days: Tensor) -> Tensor:
         """A unit's laws were fitted in one season: its residuals lie off, and drift, by a little in other ones."""
@@ -124,6 +129,11 @@ class Drawer:
             hours.masked_fill(silent[:, :recent, None], 0.0),
             days.masked_fill(silent[:, recent:, None], 0.0),
         )
+
+
+def rarity(labels: Labels, types: int) -> list[float]:
+    """[K] log of at how many moments each fault is there; its scale says nothing."""
+    return [math.log(max(int((labels.kind[labels.telling] == kind).sum()), 1)) for kind in range(types)]
 
 
 def hushed(point: str, channels: Sequence[str]) -> NDArray[np.bool_]:
@@ -162,7 +172,10 @@ def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence
     """Train on some units, and keep of every member the epoch that was best on others."""
     drawer = Drawer(train, types, recipe)
     held_out = [*Drawer(validation, types, replace(recipe, deaf=0.0, wander=0.0, draws=recipe.validations)).epoch()]
-    return Council([fit_member(drawer, held_out, len(types), recipe.seed + k) for k in range(recipe.members)]).eval()
+    seeds = range(recipe.seed, recipe.seed + recipe.members)
+    beside = Parallel(min(recipe.members, os.cpu_count() or 1))
+    members = beside(delayed(fit_member)(drawer, held_out, len(types), seed) for seed in seeds)
+    return Council(members, drawer.rarity).eval()
 
 
 def fit_member(drawer: Drawer, held_out: Sequence[Batch], types: int, seed: int) -> EarlyWarning:

@@ -44,7 +44,7 @@ def network_of(artifact: Path) -> Council:
     counts = (recent_of(channels), len(channels) - recent_of(channels))
     types = len(cast(list[str], opened.manifest.parameters["types"]))
     members = [EarlyWarning(counts, len(HORIZONS), types, recipe.shape) for _ in range(recipe.members)]
-    network = Council(members)
+    network = Council(members, [0.0] * types)
     network.load_state_dict(_weights(onnx.load_from_string(opened.files[GRAPH]), network))
     return network.eval()
 

@@ -222,12 +222,17 @@ class EarlyWarning(nn.Module):
 
 
 class Council(nn.Module):
-    """Several networks that differ by their seed; their mean errs less than each."""
+    """Several networks that differ by their seed; their mean errs less than each.
 
-    def __init__(self, members: Sequence[EarlyWarning]) -> None:
+    They learnt from as many windows of each fault. ``rarity`` [K] is the log of how often each comes: it weighs which
+    fault it is, and leaves as it was how likely there is one, the first type being none.
+    """
+
+    def __init__(self, members: Sequence[EarlyWarning], rarity: Sequence[float]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
         self.recent = members[0].recent
+        self.register_buffer("rarity", torch.as_tensor(rarity, dtype=torch.float32)[1:])
 
     def forward(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As one of them answers."""
@@ -237,4 +242,6 @@ class Council(nn.Module):
         """Mean log-odds and log-shares of types, mean severity."""
         said = [cast(EarlyWarning, member).judge(hours, days) for member in self.members]
         hazard, kind, severity = (torch.stack(each) for each in zip(*said, strict=True))
-        return hazard.mean(0), kind.log_softmax(2).mean(0), severity.mean(0)
+        kinds = kind.log_softmax(2).mean(0).log_softmax(1)
+        faults = (kinds[:, 1:] + self.get_buffer("rarity")).log_softmax(1) + kinds[:, 1:].logsumexp(1, keepdim=True)
+        return hazard.mean(0), torch.cat([kinds[:, :1], faults], dim=1), severity.mean(0)

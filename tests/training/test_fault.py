@@ -107,6 +107,28 @@ def test_a_few_windows_of_training_tell_a_drifting_sensor_from_a_healthy_unit(
         assert said.hazard[1, -1] > said.hazard[0, -1]
 
 
+def test_how_rare_a_fault_is_weighs_which_it_is_and_not_whether_there_is_one(network: Council) -> None:
+    evenly, rarely = (
+        Council([*network.members], rarity).eval() for rarity in ([0.0, 0.0, 0.0], [0.0, np.log(10), 0.0])
+    )
+    clocks = torch.randn(8, network.recent, 72), torch.randn(8, len(TINY.channels) - network.recent, 36)
+    with torch.inference_mode():
+        kinds, weighed = (council.judge(*clocks)[1].exp() for council in (evenly, rarely))
+    torch.testing.assert_close(weighed[:, 0], kinds[:, 0])
+    torch.testing.assert_close(weighed[:, 1] / weighed[:, 2], 10 * kinds[:, 1] / kinds[:, 2])
+
+
+def test_members_that_are_fitted_beside_each_other_are_those_that_are_fitted_alone(
+    fleets: dict[str, list[Watched]], types: list[str]
+) -> None:
+    recipe = replace(TINY, members=2, epochs=1)
+    drawer = Drawer(fleets["train"], types, recipe)
+    held_out = [*Drawer(fleets["validation"], types, replace(recipe, deaf=0, wander=0, draws=256)).epoch()]
+    for seed, beside in enumerate(fit(fleets["train"], fleets["validation"], types, recipe).members):
+        alone = fit_member(drawer, held_out, len(types), seed)
+        assert all(torch.equal(value, alone.state_dict()[name]) for name, value in beside.state_dict().items())
+
+
 def test_the_same_seed_gives_the_same_network(fleets: dict[str, list[Watched]], types: list[str]) -> None:
     short = replace(TINY, draws=128, epochs=1)
     one, other = (fit(fleets["train"][:2], fleets["validation"][:1], types, short).state_dict() for _ in range(2))
@@ -152,7 +174,7 @@ def test_shuffled_labels_leave_the_network_no_skill(
     at = unit.moments(24 * HOUR)
     truth = unit.labels(at, types)
     faulty, calm = truth.severity > 0.5, truth.severity == 0
-    for each, skill in ((network, 0.9), (Council([blind]).eval(), None)):
+    for each, skill in ((network, 0.9), (Council([blind], [0.0] * len(types)).eval(), None)):
         score = 1 - ask(each, unit, at, TINY.channels).kind[:, 0]
         auc = float((score[faulty][:, None] > score[calm]).mean())
         assert auc > skill if skill else abs(auc - 0.5) < 0.35

@@ -93,6 +93,12 @@ def test_the_same_recipe_draws_the_same_campaign_and_another_seed_another(recipe
     assert draw_campaign(few) != draw_campaign(replace(few, seed=7))
 
 
+def test_more_units_to_learn_from_leave_those_of_the_test_as_they_were_frozen(recipe, campaign):
+    fewer = draw_campaign(replace(recipe, units={**recipe.units, "train": 48}))
+    assert {unit.name: unit for unit in fewer}.items() <= {unit.name: unit for unit in campaign}.items()
+    assert [unit for unit in fewer if unit.split != "train"] == [unit for unit in campaign if unit.split != "train"]
+
+
 def test_a_recipe_that_is_not_there_is_said_to_be_missing():
     with pytest.raises(ValueError, match="no recipe 'other'"):
         Recipe.open("other")
