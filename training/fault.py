@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
@@ -92,8 +90,7 @@ class Drawer:
         self.rng = np.random.default_rng(recipe.seed)
         asked = [unit.moments(recipe.every_hours * HOUR) for unit in fleet]
         clocks = [clocks_of(unit, at, recipe.channels) for unit, at in zip(fleet, asked, strict=True)]
-        # Arrays, and not tensors, for who fits beside others: they read the same ones.
-        self.hours, self.days = (torch.cat(parts).numpy() for parts in zip(*clocks, strict=True))
+        self.hours, self.days = (torch.cat(parts) for parts in zip(*clocks, strict=True))
         self.labels = Labels.joined([unit.labels(at, types) for unit, at in zip(fleet, asked, strict=True)])
         sorts = np.where(self.labels.severity > 0, self.labels.kind, 0)
         counts = np.bincount(sorts, minlength=len(types)).astype(float)
@@ -107,8 +104,7 @@ class Drawer:
         rows = self.rng.choice(len(self.chance), self.recipe.draws, p=self.chance)
         for first in range(0, len(rows), self.recipe.batch):
             chosen = rows[first : first + self.recipe.batch]
-            hours, days = (torch.from_numpy(clock[chosen]) for clock in (self.hours, self.days))
-            yield *self._deafened(hours, self._wandering(days)), self.labels[chosen]
+            yield *self._deafened(self.hours[chosen], self._wandering(self.days[chosen])), self.labels[chosen]
 
     def _wandering(self, days: Tensor) -> Tensor:
         """A unit's laws were fitted in one season: its residuals lie off, and drift, by a little in other ones."""
@@ -172,9 +168,7 @@ def fit(train: Sequence[Watched], validation: Sequence[Watched], types: Sequence
     """Train on some units, and keep of every member the epoch that was best on others."""
     drawer = Drawer(train, types, recipe)
     held_out = [*Drawer(validation, types, replace(recipe, deaf=0.0, wander=0.0, draws=recipe.validations)).epoch()]
-    seeds = range(recipe.seed, recipe.seed + recipe.members)
-    beside = Parallel(min(recipe.members, os.cpu_count() or 1))
-    members = beside(delayed(fit_member)(drawer, held_out, len(types), seed) for seed in seeds)
+    members = [fit_member(drawer, held_out, len(types), recipe.seed + k) for k in range(recipe.members)]
     return Council(members, drawer.rarity).eval()
 
 

@@ -118,17 +118,6 @@ def test_how_rare_a_fault_is_weighs_which_it_is_and_not_whether_there_is_one(net
     torch.testing.assert_close(weighed[:, 1] / weighed[:, 2], 10 * kinds[:, 1] / kinds[:, 2])
 
 
-def test_members_that_are_fitted_beside_each_other_are_those_that_are_fitted_alone(
-    fleets: dict[str, list[Watched]], types: list[str]
-) -> None:
-    recipe = replace(TINY, members=2, epochs=1)
-    drawer = Drawer(fleets["train"], types, recipe)
-    held_out = [*Drawer(fleets["validation"], types, replace(recipe, deaf=0, wander=0, draws=256)).epoch()]
-    for seed, beside in enumerate(fit(fleets["train"], fleets["validation"], types, recipe).members):
-        alone = fit_member(drawer, held_out, len(types), seed)
-        assert all(torch.equal(value, alone.state_dict()[name]) for name, value in beside.state_dict().items())
-
-
 def test_the_same_seed_gives_the_same_network(fleets: dict[str, list[Watched]], types: list[str]) -> None:
     short = replace(TINY, draws=128, epochs=1)
     one, other = (fit(fleets["train"][:2], fleets["validation"][:1], types, short).state_dict() for _ in range(2))
