@@ -26,6 +26,7 @@ TARGETS = {  # id: what it is, the floor and the target of the project, and whet
     "Q15": ("calibration error of the chance within 72 hours", 0.10, 0.05, False),
     "Q16": ("cost below the cheapest plain detector, share", 0.0, 0.10, True),
     "Q17": ("macro-F1 lost with 20 % of the samples and one sensor missing", 0.10, 0.05, False),
+    "Q17b": ("macro-F1 lost with 20 % of the samples missing", 0.10, 0.05, False),
 }
 CHEAPER = 0.1  # than the cheapest plain detector, as a share
 SIMULATED = """**Everything here is simulated** but for the LBNL days at the end: units, weather, faults, sensors and
@@ -160,9 +161,9 @@ def _canaries(found: Verdict) -> str:
         f"The type of a day by a forest on daily features, macro-F1: {said['honest']:.2f} on units never seen, "
         f"{said['random_split']:.2f} with days split at random (so much would be pretended), "
         f"{said['shuffled_labels']:.2f} with shuffled labels (chance is {said['chance']:.2f}). "
-        f"The network's type by moment: {lost['f1_whole']:.2f} with all readings, {lost['f1_lost']:.2f} where 20 % of "
-        "the samples and one point of each unit are missing. That readings after the moment of asking change nothing "
-        "is a test."
+        f"The network's type by moment: {lost['f1_whole']:.2f} with all readings, {lost['f1_thinned']:.2f} where 20 % "
+        f"of the samples are missing, {lost['f1_lost']:.2f} where one point of each unit is silent too. That readings "
+        "after the moment of asking change nothing is a test."
     )
 
 

@@ -55,7 +55,8 @@ class Verdict:
         episodes = {"Q10_episodes": float(self.network.outcome.episodes["slow"].sum())}
         told = ("auc@", "auc_lost@", "auc_recipe", "auc_forest@")
         real = {name: value for name, value in self.real.items() if name.startswith(told)}
-        return {**named, **cost, **self.moments.figures, "Q17": self.hardship["Q17"], **units, **episodes, **real}
+        lost = {name: self.hardship[name] for name in ("Q17", "Q17b")}
+        return {**named, **cost, **self.moments.figures, **lost, **units, **episodes, **real}
 
     @property
     def cheapest(self) -> Judged:

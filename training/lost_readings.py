@@ -15,15 +15,16 @@ from training.hvac import readings_of
 LOST = 0.2  # of a unit's samples, each by itself
 
 
-def thinned(folder: Path, unit: Watched, seed: int) -> Watched:
-    """The unit after its healthy period with ``LOST`` of its samples missing and one point, drawn by chance, silent."""
+def thinned(folder: Path, unit: Watched, seed: int, *, dead: bool = True) -> Watched:
+    """The unit after its healthy period with ``LOST`` of its samples missing; a point by chance is ``dead`` too."""
     rng = np.random.default_rng(seed)
     readings = begun(readings_of(folder, unit.life.unit))
     before = healthy(readings, unit.life.episodes)
     after = np.asarray(readings.index >= unit.life.begin)
     lost = (rng.random(readings.shape) < LOST) & after[:, None]
-    dead = str(rng.choice([name for name in NAMES if name in readings]))
-    lost[after, [*readings.columns].index(dead)] = True
+    if dead:
+        silent = str(rng.choice([name for name in NAMES if name in readings]))
+        lost[after, [*readings.columns].index(silent)] = True
     return replace(unit, prepared=prepare(readings.mask(lost), reference_of(before)))
 
 

@@ -13,6 +13,7 @@ from units import campaign, episodes_of, readings
 from bentos.artifact import open_artifact
 from bentos.fault.model import FaultModel, schema_fingerprint
 from bentos.fault.schema import Question
+from bentos.fault.windows import CHANNELS
 from training.alarm_scores import calibration_error, figures
 from training.alarms import Policy
 from training.calibration import Calibration, calibrate, levels
@@ -23,7 +24,9 @@ from training.fault_card import released, write_fault_card
 from training.fault_pipeline import Warner
 from training.fault_verdict import Verdict, verdict
 from training.fleet import Watched, open_fleet, types_of, watched
+from training.hvac import readings_of
 from training.judgement import Served
+from training.lost_readings import thinned
 from training.timemixer import Council
 from training.warning_artifact import write_warning
 
@@ -137,6 +140,18 @@ def test_the_network_is_judged_by_what_it_serves_beside_canaries_and_lost_readin
     assert found.figures["Q10_units@test"] == 3
     assert found.canaries["shuffled_labels"] < 0.5 < found.canaries["honest"]
     assert abs(found.hardship["Q17"]) < 0.3
+    assert abs(found.hardship["Q17b"]) < 0.3
+
+
+@pytest.mark.parametrize(("dead", "silent"), [(True, 1), (False, 0)])
+def test_a_fifth_of_the_samples_is_lost_and_one_point_may_fall_silent(
+    dead: bool, silent: int, folder: Path, fleets: dict[str, list[Watched]]
+) -> None:
+    unit = fleets["test"][0]
+    window = thinned(folder, unit, 0, dead=dead).prepared.window(unit.life.end)
+    known = window[:, [CHANNELS.index(f"known_{name}") for name in readings_of(folder, unit.life.unit)]].mean(axis=0)
+    assert (known == 0).sum() == silent
+    assert np.median(known[known > 0]) == pytest.approx(0.8, abs=0.05)
 
 
 def test_a_card_says_that_all_is_simulated_and_without_real_days_nothing_is_released(
