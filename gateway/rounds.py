@@ -20,7 +20,8 @@ from gateway import store
 from gateway.settings import Settings
 
 log = logging.getLogger(__name__)
-logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a round that takes long is passed over, which is no news
+SCHEDULE = logging.getLogger("apscheduler")
+SCHEDULE.setLevel(logging.ERROR)  # that a round was made, or takes long and is passed over, is no news
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +70,4 @@ class _Daemons(BaseExecutor):  # type: ignore[misc]  # APScheduler has no types
         threading.Thread(target=self._run, args=(job, moments), name=f"round of {job.id}", daemon=True).start()
 
     def _run(self, job: Job, moments: list[datetime]) -> None:
-        self._run_job_success(job.id, run_job(job, job._jobstore_alias, moments, log.name))
+        self._run_job_success(job.id, run_job(job, job._jobstore_alias, moments, SCHEDULE.name))

@@ -37,6 +37,15 @@ def test_each_round_is_made_again_and_again_at_its_own_pace(made):
     assert slow.acquire(timeout=10)
 
 
+def test_what_is_made_twice_a_second_says_nothing_of_it(made, caplog):
+    caplog.set_level("INFO")
+    again = threading.Semaphore(0)
+    made(again=Round(0.1, lambda *_: again.release()))
+    for _ in range(3):
+        assert again.acquire(timeout=10)
+    assert not caplog.records
+
+
 def test_a_round_that_fails_is_made_again_and_holds_up_no_other(made):
     tried, other = [], threading.Semaphore(0)
 
