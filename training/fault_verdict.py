@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.metrics import f1_score
 
 from training.alarm_scores import figures, intervals
 from training.alarms import Life
@@ -19,7 +18,7 @@ from training.early_warning import HOUR
 from training.fault_pipeline import EVERY
 from training.fleet import Watched, open_fleet
 from training.hardship import f1_with_lost_readings
-from training.judgement import Judged, Moments, Served, judge_plain, judge_served
+from training.judgement import Judged, Moments, Served, judge_plain, judge_served, macro_f1
 from training.lbnl_gate import gate
 from training.plain_detectors import BoostedDays, LogisticOnResiduals, asked_at_midnight
 from training.rules_alone import RulesAlone
@@ -122,5 +121,4 @@ def _days(fleet: Sequence[Watched], types: Sequence[str]) -> Rows:
 
 def _f1(known: Rows, asked: Rows) -> float:
     forest = ExtraTreesClassifier(60, random_state=0, class_weight="balanced", min_samples_leaf=2).fit(*known)
-    said = forest.predict(asked[0])
-    return float(f1_score(asked[1], said, labels=np.unique(asked[1]), average="macro", zero_division=0.0))
+    return macro_f1(asked[1], forest.predict(asked[0]))

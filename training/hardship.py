@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
 from training.fault_pipeline import EVERY
 from training.fleet import Watched
-from training.judgement import Served
+from training.judgement import Served, macro_f1
 from training.lost_readings import thinned
 from training.progress import steps
 
@@ -30,11 +28,6 @@ def f1_with_lost_readings(served: Served, folder: Path, test: list[Watched]) -> 
         lived = {"whole": unit, "lost": thinned(folder, unit, seed), "thinned": thinned(folder, unit, seed, dead=False)}
         for name, each in lived.items():
             said[name].append(served.ask(each, asked).kind.argmax(axis=1))
-    whole, lost, few = (_macro_f1(truth, said[name]) for name in ("whole", "lost", "thinned"))
-    return {"Q17": whole - lost, "Q17b": whole - few, "f1_whole": whole, "f1_lost": lost, "f1_thinned": few}
-
-
-def _macro_f1(truth: Sequence[NDArray[np.int64]], said: Sequence[NDArray[np.int64]]) -> float:
     came = np.concatenate(truth)
-    kinds = np.unique(came)
-    return float(f1_score(came, np.concatenate(said), labels=kinds, average="macro", zero_division=0.0))
+    whole, lost, few = (macro_f1(came, np.concatenate(said[name])) for name in ("whole", "lost", "thinned"))
+    return {"Q17": whole - lost, "Q17b": whole - few, "f1_whole": whole, "f1_lost": lost, "f1_thinned": few}

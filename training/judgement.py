@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from bentos.artifact import open_artifact
 from bentos.fault.model import NAME, FaultModel, schema_fingerprint
@@ -151,3 +151,8 @@ def first_hours(detector: Detector, fleet: Sequence[Watched], policy: Policy) ->
                 seen.append([now and not before for now in after])
     shares = np.mean(seen, axis=0) if seen else np.full(len(FIRST_HOURS), np.nan)
     return dict(zip(FIRST_HOURS, shares.tolist(), strict=True))
+
+
+def macro_f1(truth: NDArray[np.int64], said: NDArray[np.int64]) -> float:
+    """Mean over the types that came."""
+    return float(f1_score(truth, said, labels=np.unique(truth), average="macro", zero_division=0.0))
