@@ -55,14 +55,20 @@ def outcome(lives: Sequence[Life], said: Sequence[Verdicts], policy: Policy) -> 
     return Outcome(pd.concat([t for t in tables if len(t)] or tables[:1]), pd.DataFrame(rows).set_index("unit"))
 
 
-def set_alarm(lives: Sequence[Life], said: Sequence[Verdicts], allowed: float, misnamed: float = 1.0) -> Policy:
+def set_alarm(
+    lives: Sequence[Life],
+    said: Sequence[Verdicts],
+    allowed: float,
+    misnamed: float = 1.0,
+    holds: Sequence[pd.Timedelta] = HOLDS,
+) -> Policy:
     """The cheapest policy with at most ``allowed`` false alerts a unit and month, and no larger share ``misnamed``; the
     one that comes nearest if there is none.
 
     A fault that is named wrongly costs another visit here. Set on validation units, never on those it is judged by.
     """
     tried = []
-    for hold in HOLDS:
+    for hold in holds:
         for on in ON:
             policy = Policy(float(on), float(on * OFF_SHARE), hold)
             found = outcome(lives, said, policy)

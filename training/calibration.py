@@ -14,7 +14,7 @@ from training.alarms import MISSED, VISIT
 from training.early_warning import Labels
 
 Floats = NDArray[np.float64]
-LEVELS = {1: 336, 2: 168, 3: 24, 4: 6}  # hours within which a failure is likely, by warning level
+LEVELS = {2: 168, 3: 24, 4: 6}  # hours within which a failure is likely, by warning level; a notice is the alarm's
 SILENT = 0.995  # share of a healthy unit's moments at which no level is reached
 FEWEST = 20  # positive moments without which a horizon keeps the network's own odds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,8 @@ from bentos.fault.windows import CHANNELS
 from training.alarm_scores import Outcome, calibration_error, outcome, set_alarm
 from training.alarms import Policy, Verdicts
 from training.early_warning import HOUR, Labels
-from training.fault_pipeline import ALLOWED, EVERY, scores_of
+from training.fault_pipeline import ALLOWED, EVERY, named
 from training.fleet import Watched
-from training.plain_detectors import verdicts
 from training.progress import steps
 
 Floats = NDArray[np.float64]
@@ -42,15 +41,14 @@ class Answers:
 
 
 class Served:
-    """An artifact asked by windows, with the alarm that its recipe carries."""
+    """An artifact asked by windows, with the alarm by which it gives notice."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.model = FaultModel(open_artifact(folder, name=NAME, schema_fingerprint=schema_fingerprint()))
         self.types = [str(name) for name in self.model.parameters.types]
-        alarm = cast(dict[str, Any], self.model.manifest.recipe["alarm"])
-        self.by = str(alarm["by"])
-        self.policy = Policy(float(alarm["on"]), float(alarm["off"]), float(alarm["hold_hours"]) * HOUR)
+        notice, hold = self.model.parameters.notice, cast(float, self.model.manifest.recipe["hold_hours"])
+        self.policy = Policy(notice.on, notice.off, hold * HOUR)
         self.places = [CHANNELS.index(name) for name in self.model.manifest.features]
 
     def ask(self, unit: Watched, at: pd.DatetimeIndex) -> Answers:
@@ -64,7 +62,7 @@ class Served:
 
     def verdicts(self, said: Answers) -> Verdicts:
         """What its alarm goes by, and the fault that it names."""
-        return verdicts(said.at, scores_of(said.chances, said.kind, self.types)[self.by], said.kind, self.types)
+        return named(said.at, said.kind, self.types)
 
     def __call__(self, unit: Watched, at: pd.DatetimeIndex) -> Verdicts:
         return self.verdicts(self.ask(unit, at))

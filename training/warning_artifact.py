@@ -84,21 +84,17 @@ def _description(warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]
         "schema_fingerprint": schema_fingerprint(),
         "data_fingerprint": fingerprint(_seen(campaign).to_csv(index=False)),
         "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
-        "recipe": {**asdict(warner.recipe), "alarm": _alarm(warner), "units": _units(campaign)},
+        "recipe": {**asdict(warner.recipe), "hold_hours": warner.policy.hold / HOUR, "units": _units(campaign)},
         "scores": dict(scores),
         "parameters": {
             "types": warner.types,
             "slope": warner.calibration.slope.tolist(),
             "offset": warner.calibration.offset.tolist(),
+            "notice": {"on": warner.policy.on, "off": warner.policy.off},
             "levels": warner.levels,
             "simulated_training": True,
         },
     }
-
-
-def _alarm(warner: Warner) -> dict[str, Any]:
-    policy = warner.policy
-    return {"by": warner.by, "on": policy.on, "off": policy.off, "hold_hours": policy.hold / HOUR}
 
 
 def _seen(campaign: Path) -> pd.DataFrame:

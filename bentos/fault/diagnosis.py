@@ -37,6 +37,13 @@ OLD_DAYS = 400
 SUSPECTS = 3
 
 
+class Notice(Strict):
+    """How sure the network has to be of one fault: from ``on`` it is told, and below ``off`` it is over."""
+
+    on: float
+    off: float
+
+
 class Level(Strict):
     """A warning level and the probability within so many hours from which it holds."""
 
@@ -47,12 +54,16 @@ class Level(Strict):
 
 @dataclass(frozen=True)
 class Opinion:
-    """What the network says: chances by ``HORIZONS``, faults by how likely each is, severity, and its warning level."""
+    """What the network says: chances by ``HORIZONS``, faults by how likely each is, severity, and its warning level.
+
+    ``unsure``: it would not begin a notice, and would not end one either.
+    """
 
     chances: list[float]
     faults: dict[FaultCode, float]
     severity: float
     level: int
+    unsure: bool = False
 
     @property
     def fault(self) -> FaultCode | None:

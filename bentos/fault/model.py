@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from bentos.artifact import Artifact, ArtifactError, fingerprint
 from bentos.fault import diagnosis
 from bentos.fault.case import Case, prepare_case, readings_of
-from bentos.fault.diagnosis import Level, Opinion
+from bentos.fault.diagnosis import Level, Notice, Opinion
 from bentos.fault.evidence import weigh
 from bentos.fault.schema import (
     HORIZONS,
@@ -50,13 +50,15 @@ def schema_fingerprint() -> str:
 class Parameters(Strict):
     """What is fitted beside the graph: types in its order, each horizon's calibration, the levels' thresholds.
 
+    A ``notice`` goes by how sure the network is of the fault that it names, higher levels by how soon a loss is likely.
     A calibrated chance is the logistic of slope × log-odds + offset.
     """
 
     types: list[FaultCode | str] = Field(min_length=2)
     slope: list[float] = Field(min_length=len(HORIZONS), max_length=len(HORIZONS))
     offset: list[float] = Field(min_length=len(HORIZONS), max_length=len(HORIZONS))
-    levels: list[Level] = Field(min_length=1)
+    notice: Notice
+    levels: list[Level]
     simulated_training: bool
 
 
@@ -123,8 +125,10 @@ class FaultModel:
             ((name, share / max(faulty, 1e-9)) for name, share in named.items() if name != NONE), key=_share
         )
         said = [round(chance, 4) for chance in chances.tolist()]
-        level = diagnosis.level_of(said, self.parameters.levels)
-        return Opinion(said, dict(ranked), round(float(severity), 4), level)  # type: ignore[arg-type]
+        sure, notice = max(share for name, share in named.items() if name != NONE), self.parameters.notice
+        level = max(diagnosis.level_of(said, self.parameters.levels), int(sure >= notice.on))
+        unsure = not level and sure >= notice.off
+        return Opinion(said, dict(ranked), round(float(severity), 4), level, unsure)  # type: ignore[arg-type]
 
     def examples(self, n: int) -> Window:
         """[n, STEPS, features] windows, different as units are."""
@@ -155,6 +159,7 @@ class FaultModel:
             severity=opinion.severity,
             level=max(diagnosis.level_by_rules(known), opinion.level),
             level_from="rules" if known else "model",
+            unsure=opinion.unsure,
             predicted_time=None if lead is None else (case.at + timedelta(hours=lead)).to_pydatetime(),
             lead_hours=lead,
             evidence=[*self._weighed(case, opinion), *diagnosis.evidence(case)],

@@ -211,8 +211,9 @@ class Model(Strict):
 class Answer(Strict):
     """What is likely to go wrong with the unit, when, how that is known, and what to do.
 
-    ``level`` is 0 for nothing, 1 notice, 2 warning, 3 urgent, 4 critical. ``predicted_time`` is when a loss of function
-    becomes more likely than not, none where that is beyond two weeks. Keep ``reference`` for the next question.
+    ``level`` is 0 for nothing, 1 notice, 2 warning, 3 urgent, 4 critical; ``unsure`` that it is too little for a notice
+    and too much to end one. ``predicted_time`` is when a loss of function becomes more likely than not, none where that
+    is beyond two weeks. Keep ``reference`` for the next question.
     """
 
     unit_id: UnitId
@@ -223,6 +224,7 @@ class Answer(Strict):
     severity: Probability
     level: Annotated[int, Field(ge=0, le=4)]
     level_from: Literal["model", "rules"]
+    unsure: bool
     predicted_time: datetime | None
     lead_hours: float | None
     evidence: list[Evidence]

@@ -14,8 +14,9 @@ WITHIN_HOURS = 72  # of the one probability that is shown
 class Finding:
     """A unit at a moment: which fault is likeliest, and how likely a loss of function is within so many hours.
 
-    ``certain``: rules name the fault, whatever the model says. ``idle``: the unit hardly ran, so that its silence
-    proves nothing. ``beside`` are faults that rules see for certain besides, ``suspects`` are what else it may be.
+    ``certain``: rules name the fault, whatever the model says. ``unsure``: the model would end no notice. ``idle``: the
+    unit hardly ran, so that its silence proves nothing. ``beside`` are faults that rules see for certain besides,
+    ``suspects`` are what else it may be.
     """
 
     unit_id: str
@@ -30,6 +31,7 @@ class Finding:
     version: str = ""
     simulated: bool = False
     certain: bool = False
+    unsure: bool = False
     idle: bool = False
     beside: frozenset[str] = frozenset()
     suspects: frozenset[str] = frozenset()
@@ -57,6 +59,7 @@ class Finding:
             version=answer["model"]["version"],
             simulated=answer["simulated_training"],
             certain=certain,
+            unsure=answer.get("unsure", False),  # older answers do not say
             idle=not certain and not answer["verdicts"]["rules"]["judged"],
             beside=frozenset(said["fault"] for said in answer["alternatives"] if said["probability"] == 1),
             suspects=frozenset(said["fault"] for said in answer["alternatives"] if said["probability"] < 1),

@@ -144,7 +144,8 @@ def _of_unit(finding: Finding, threshold: Threshold, *, certain: bool) -> Zone:
     if certain or threshold.on is None or threshold.off is None:
         if finding.level >= least:
             return "above"
-        return "below" if finding.level < max(1, least - 1) else "between"
+        over = finding.level < max(1, least - 1) and not (finding.unsure and least == 1)
+        return "below" if over else "between"
     chance = finding.chances[threshold.within_hours]
     if chance < threshold.off:
         return "below"

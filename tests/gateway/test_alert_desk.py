@@ -160,6 +160,8 @@ THRESHOLD = Threshold(on=0.7, off=0.5, within_hours=336)
         (finding(level=1), Threshold(), "above"),
         (finding(level=0), Threshold(), "below"),
         (finding(level=1), Threshold(least_level=2), "between"),
+        (finding(level=0, unsure=True), Threshold(), "between"),
+        (finding(level=0, unsure=True), Threshold(least_level=2), "below"),
         (finding(level=1), Threshold(least_level=3), "below"),
     ],
 )

@@ -56,7 +56,7 @@ def network(fleets: dict[str, list[Watched]], types: list[str]) -> Council:
 
 @pytest.fixture(scope="module")
 def artifact(network: Council, types: list[str], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    levels_said = [{"level": 1, "hours": 336, "probability": 0.3}]
+    levels_said = [{"level": 2, "hours": 168, "probability": 0.3}]
     place = tmp_path_factory.mktemp("fault") / "artifact"
     calibration = Calibration(np.ones(6), np.zeros(6))
     write_warning(place, Warner(network, calibration, types, Policy(0.5, 0.25), TINY, levels_said), folder, {})
@@ -202,7 +202,6 @@ def test_levels_are_worth_a_visit_and_hardly_ever_reached_by_healthy_units() -> 
     healthy, none = np.zeros((1001, 6), np.float32), np.zeros(1001, np.float32)
     truth = Labels(healthy, np.ones((1001, 6), bool), none.astype(int), none == 0, none)
     assert [(level["level"], level["hours"]) for level in levels(chances, truth)] == [
-        (1, 336),
         (2, 168),
         (3, 24),
         (4, 6),

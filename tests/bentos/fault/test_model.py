@@ -233,9 +233,19 @@ def test_the_time_of_a_loss_lies_where_it_becomes_more_likely_than_not():
     assert lead_hours([1, 1, 1, 1, 1, 1]) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("notice", "level", "unsure"),
+    [({"on": 0.0, "off": 0.0}, 1, False), ({"on": 1.0, "off": 0.0}, 0, True), ({"on": 1.0, "off": 1.0}, 0, False)],
+)
+def test_a_notice_goes_by_how_sure_the_network_is_of_one_fault(notice, level, unsure, tmp_path):
+    save(tmp_path / "one", description(Golden(question={}, answer={}), notice=notice, levels=[]), {GRAPH: graph()})
+    answer = answered(FaultModel(open_artifact(tmp_path / "one")), LATER[: 3 * 96])
+    assert (answer.level, answer.unsure, answer.fault is None) == (level, unsure, level == 0)
+
+
 def test_the_level_is_the_highest_whose_probability_is_reached(model):
     levels = model.parameters.levels
     assert level_of([0, 0, 0, 0, 0, 0.2], levels) == 0
-    assert level_of([0, 0, 0, 0, 0.3, 0.35], levels) == 1
+    assert level_of([0, 0, 0, 0, 0.4, 0.45], levels) == 2
     assert level_of([0, 0.1, 0.6, 0.7, 0.8, 0.9], levels) == 3
     assert level_of([0.1, 0.7, 0.8, 0.8, 0.8, 0.9], levels) == 4

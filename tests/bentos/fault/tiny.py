@@ -55,8 +55,8 @@ def description(golden: Golden, **changes: Any) -> Description:
         "types": TYPES,
         "slope": [1.0] * 6,
         "offset": [0.0] * 6,
+        "notice": {"on": 0.6, "off": 0.3},
         "levels": [
-            {"level": 1, "hours": 336, "probability": 0.3},
             {"level": 2, "hours": 168, "probability": 0.4},
             {"level": 3, "hours": 24, "probability": 0.5},
             {"level": 4, "hours": 6, "probability": 0.6},
