@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from training.early_warning import HOUR, Floats
 
 RESAMPLES = 1000
 ON = np.concatenate([np.arange(0.05, 0.96, 0.05), [0.97, 0.98, 0.99, 0.995]])
-OFF_SHARE = 0.5  # of ``on``: an alert ends where the score has fallen by half
+OFF_SHARES = (0.5, 0.25, 0.1)  # of ``on``: an alert ends where the score has fallen so far
 HOLDS = [24 * HOUR, 48 * HOUR, 72 * HOUR, 120 * HOUR]
 
 
@@ -68,13 +69,12 @@ def set_alarm(
     A fault that is named wrongly costs another visit here. Set on validation units, never on those it is judged by.
     """
     tried = []
-    for hold in holds:
-        for on in ON:
-            policy = Policy(float(on), float(on * OFF_SHARE), hold)
-            found = outcome(lives, said, policy)
-            excess = max(found.false_a_month - allowed, 0.0) + max(found.misnamed_share - misnamed, 0.0)
-            cost = found.cost_a_month + VISIT * found.misnamed / found.units["months"].sum()
-            tried.append((excess, cost, -found.episodes["lead_hours"].sum(), on, policy))
+    for hold, on, share in product(holds, ON, OFF_SHARES):
+        policy = Policy(float(on), float(on * share), hold)
+        found = outcome(lives, said, policy)
+        excess = max(found.false_a_month - allowed, 0.0) + max(found.misnamed_share - misnamed, 0.0)
+        cost = found.cost_a_month + VISIT * found.misnamed / found.units["months"].sum()
+        tried.append((excess, cost, -found.episodes["lead_hours"].sum(), on, policy))
     return min(tried, key=lambda each: each[:4])[4]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bentos.fault.schema import HORIZONS
 from training.alarm_scores import outcome, set_alarm
 from training.alarms import Policy, Verdicts
 from training.calibration import Calibration, calibrate, levels
@@ -43,9 +44,15 @@ class Warner:
     levels: list[dict[str, float]] = field(default_factory=list)
 
 
-def named(at: pd.DatetimeIndex, kinds: Floats, types: Sequence[str]) -> Verdicts:
-    """What an answer goes by: how sure the network is of the fault that it names, among ``kinds`` [N, K]."""
-    return verdicts(at, np.delete(kinds, types.index(NONE), axis=1).max(axis=1), kinds, types)
+def warned(
+    at: pd.DatetimeIndex, chances: Floats, kinds: Floats, types: Sequence[str], above: Sequence[Mapping[str, float]]
+) -> Verdicts:
+    """What answers go by: how sure the network is of the fault that it names, among ``kinds`` [N, K], and quite sure
+    where its ``chances`` [N, 6] reach one of the levels ``above`` a notice."""
+    sure = np.delete(kinds, types.index(NONE), axis=1).max(axis=1)
+    for level in above:
+        sure = np.where(chances[:, HORIZONS.index(int(level["hours"]))] >= level["probability"], 1.0, sure)
+    return verdicts(at, sure, kinds, types)
 
 
 def fit_warner(train: Sequence[Watched], validation: Sequence[Watched], types: list[str], recipe: Recipe) -> Warner:
@@ -56,8 +63,12 @@ def fit_warner(train: Sequence[Watched], validation: Sequence[Watched], types: l
     truth = Labels.joined([unit.labels(at, types) for unit, at in zip(validation, asked, strict=True)])
     hazard = np.concatenate([said.hazard for said in answers])
     calibration = calibrate(hazard, truth)
-    policy = _alarm(validation, [named(at, said.kind, types) for at, said in zip(asked, answers, strict=True)])
-    return Warner(network, calibration, types, policy, recipe, levels(calibration.chances(hazard), truth))
+    above = levels(calibration.chances(hazard), truth)
+    warnings = [
+        warned(at, calibration.chances(said.hazard), said.kind, types, above)
+        for at, said in zip(asked, answers, strict=True)
+    ]
+    return Warner(network, calibration, types, set_notice(validation, warnings), recipe, above)
 
 
 def fit_on(folder: Path, recipe: Recipe) -> Warner:
@@ -70,13 +81,13 @@ def fit_on(folder: Path, recipe: Recipe) -> Warner:
     return fit_warner(train, validation, types_of(folder), recipe)
 
 
-def _alarm(fleet: Sequence[Watched], said: Sequence[Verdicts]) -> Policy:
+def set_notice(fleet: Sequence[Watched], said: Sequence[Verdicts]) -> Policy:
     """Where it costs these units least. As the gateway tells a notice, without a threshold of anybody's."""
     lives = [unit.life for unit in fleet]
     policy = set_alarm(lives, said, ALLOWED, MISNAMED, [NOTICE])
     found = outcome(lives, said, policy)
     print(
-        f"alarm: at {policy.on:.2f} for {policy.hold}, cost {found.cost_a_month:.2f} a unit and month, "
-        f"{found.misnamed_share:.0%} named wrongly"
+        f"notice: at {policy.on:.2f} for {policy.hold}, over below {policy.off:.3f}, "
+        f"cost {found.cost_a_month:.2f} a unit and month, {found.misnamed_share:.0%} named wrongly"
     )
     return policy

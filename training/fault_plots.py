@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from training.alarm_scores import OFF_SHARE, ON, outcome
+from training.alarm_scores import ON, outcome
 from training.alarms import Policy
 from training.fault_verdict import Verdict
 
@@ -53,7 +53,7 @@ def _cost(axes: Axes, found: Verdict) -> None:
     network, lives = found.network, found.lives
     costs = []
     for on in ON:
-        policy = Policy(float(on), float(on * OFF_SHARE), network.policy.hold)
+        policy = Policy(float(on), float(on) * network.policy.off / network.policy.on, network.policy.hold)
         costs.append(outcome(lives, network.said, policy).cost_a_month)
     axes.plot(ON, costs, label=network.name)
     axes.axvline(network.policy.on, color="grey", lw=0.8, label="where the alarm is set")

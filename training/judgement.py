@@ -19,7 +19,7 @@ from bentos.fault.windows import CHANNELS
 from training.alarm_scores import Outcome, calibration_error, outcome, set_alarm
 from training.alarms import Policy, Verdicts
 from training.early_warning import HOUR, Labels
-from training.fault_pipeline import ALLOWED, EVERY, named
+from training.fault_pipeline import ALLOWED, EVERY, warned
 from training.fleet import Watched
 from training.progress import steps
 
@@ -48,6 +48,7 @@ class Served:
         self.model = FaultModel(open_artifact(folder, name=NAME, schema_fingerprint=schema_fingerprint()))
         self.types = [str(name) for name in self.model.parameters.types]
         notice, hold = self.model.parameters.notice, cast(float, self.model.manifest.recipe["hold_hours"])
+        self.levels = [level.model_dump() for level in self.model.parameters.levels]
         self.policy = Policy(notice.on, notice.off, hold * HOUR)
         self.places = [CHANNELS.index(name) for name in self.model.manifest.features]
 
@@ -62,7 +63,7 @@ class Served:
 
     def verdicts(self, said: Answers) -> Verdicts:
         """What its alarm goes by, and the fault that it names."""
-        return named(said.at, said.kind, self.types)
+        return warned(said.at, said.chances, said.kind, self.types, self.levels)
 
     def __call__(self, unit: Watched, at: pd.DatetimeIndex) -> Verdicts:
         return self.verdicts(self.ask(unit, at))

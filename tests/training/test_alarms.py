@@ -81,6 +81,15 @@ def test_the_alarm_is_set_where_it_is_cheapest_within_the_allowed_false_alerts()
     assert figures(found)["Q10"] == 1
 
 
+def test_an_alarm_holds_through_doubts_that_would_tell_the_same_fault_twice() -> None:
+    doubted = said((44, 62))
+    calm, doubt = doubted.score < 0.5, (doubted.at >= BEGIN + 50 * DAY) & (doubted.at < BEGIN + 56 * DAY)
+    doubted.score[calm], doubted.score[doubt] = 0.0, 0.3
+    policy = set_alarm([LIFE], [doubted], allowed=0.1)
+    assert events(LIFE, alerts(doubted, policy))["alerts"].tolist() == [1]
+    assert events(LIFE, alerts(doubted, Policy(0.9, 0.45)))["alerts"].tolist() == [2]
+
+
 def test_an_alarm_that_names_too_many_wrongly_waits_until_it_is_clear() -> None:
     early = said((44, 62))
     early.score[early.score > 0.5] = np.where(early.at[early.score > 0.5] < BEGIN + 50 * DAY, 0.75, 0.95)

@@ -21,7 +21,7 @@ from training.datasets import DataError
 from training.early_warning import HOUR, Labels
 from training.fault import Drawer, Recipe, ask, fit, fit_member, hushed
 from training.fault_card import released, write_fault_card
-from training.fault_pipeline import Warner
+from training.fault_pipeline import Warner, warned
 from training.fault_verdict import Verdict, verdict
 from training.fleet import Watched, open_fleet, types_of, watched
 from training.hvac import readings_of
@@ -208,6 +208,18 @@ def test_levels_are_worth_a_visit_and_hardly_ever_reached_by_healthy_units() -> 
     ]
     assert {level["probability"] for level in levels(chances, truth)} == {0.995}
     assert {level["probability"] for level in levels(chances / 100, truth)} == {0.1}
+
+
+def test_a_notice_goes_by_the_fault_that_is_named_and_by_any_higher_level() -> None:
+    at = pd.date_range("2024-01-01", periods=3, freq="6h", tz="UTC")
+    kinds = np.array([[0.2, 0.5, 0.3], [0.9, 0.1, 0.0], [0.9, 0.1, 0.0]])
+    chances = np.full((3, 6), 0.1)
+    chances[2, 4] = 0.7  # within 168 hours
+    said = warned(
+        at, chances, kinds, ["none", "F-FILTER", "F-FAN-BELT"], [{"level": 2, "hours": 168, "probability": 0.7}]
+    )
+    assert said.score.tolist() == [0.5, 0.1, 1.0]
+    assert said.code.tolist() == ["F-FILTER"] * 3
 
 
 def test_what_was_fitted_becomes_an_artifact_that_answers_as_it_was_fitted(
