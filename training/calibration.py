@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from bentos.fault.diagnosis import Level
 from bentos.fault.schema import HORIZONS
 from training.alarms import MISSED, VISIT
 from training.early_warning import Labels
@@ -41,7 +42,7 @@ def calibrate(hazard: Floats, truth: Labels) -> Calibration:
     return Calibration(slope, offset)
 
 
-def levels(chances: Floats, truth: Labels) -> list[dict[str, float]]:
+def levels(chances: Floats, truth: Labels) -> list[Level]:
     """From which chance each level holds: one that healthy moments hardly ever reach, and that is worth a visit.
 
     A visit is worth it where the chance of a failure exceeds the visit's share of the failure's cost.
@@ -50,7 +51,7 @@ def levels(chances: Floats, truth: Labels) -> list[dict[str, float]]:
     reached = np.quantile(chances[calm], SILENT, axis=0) if calm.any() else np.ones(len(HORIZONS))
     least = [max(VISIT / MISSED, float(reached[HORIZONS.index(hours)])) for hours in LEVELS.values()]
     return [
-        {"level": level, "hours": hours, "probability": round(chance, 4)}
+        Level(level=level, hours=hours, probability=round(chance, 4))
         for (level, hours), chance in zip(LEVELS.items(), least, strict=True)
     ]
 

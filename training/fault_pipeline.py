@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bentos.fault.diagnosis import Level
 from bentos.fault.schema import HORIZONS
 from training.alarm_scores import outcome, set_alarm
 from training.alarms import Policy, Verdicts
@@ -41,17 +42,17 @@ class Warner:
     types: list[str]
     policy: Policy
     recipe: Recipe
-    levels: list[dict[str, float]] = field(default_factory=list)
+    levels: list[Level] = field(default_factory=list)
 
 
 def warned(
-    at: pd.DatetimeIndex, chances: Floats, kinds: Floats, types: Sequence[str], above: Sequence[Mapping[str, float]]
+    at: pd.DatetimeIndex, chances: Floats, kinds: Floats, types: Sequence[str], above: Sequence[Level]
 ) -> Verdicts:
     """What answers go by: how sure the network is of the fault that it names, among ``kinds`` [N, K], and quite sure
     where its ``chances`` [N, 6] reach one of the levels ``above`` a notice."""
     sure = np.delete(kinds, types.index(NONE), axis=1).max(axis=1)
     for level in above:
-        sure = np.where(chances[:, HORIZONS.index(int(level["hours"]))] >= level["probability"], 1.0, sure)
+        sure = np.where(chances[:, HORIZONS.index(level.hours)] >= level.probability, 1.0, sure)
     return verdicts(at, sure, kinds, types)
 
 

@@ -48,7 +48,6 @@ class Served:
         self.model = FaultModel(open_artifact(folder, name=NAME, schema_fingerprint=schema_fingerprint()))
         self.types = [str(name) for name in self.model.parameters.types]
         notice, hold = self.model.parameters.notice, cast(float, self.model.manifest.recipe["hold_hours"])
-        self.levels = [level.model_dump() for level in self.model.parameters.levels]
         self.policy = Policy(notice.on, notice.off, hold * HOUR)
         self.places = [CHANNELS.index(name) for name in self.model.manifest.features]
 
@@ -63,7 +62,7 @@ class Served:
 
     def verdicts(self, said: Answers) -> Verdicts:
         """What its alarm goes by, and the fault that it names."""
-        return warned(said.at, said.chances, said.kind, self.types, self.levels)
+        return warned(said.at, said.chances, said.kind, self.types, self.model.parameters.levels)
 
     def __call__(self, unit: Watched, at: pd.DatetimeIndex) -> Verdicts:
         return self.verdicts(self.ask(unit, at))

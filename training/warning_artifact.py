@@ -91,7 +91,7 @@ def _description(warner: Warner, campaign: Path, scores: Mapping[str, JsonValue]
             "slope": warner.calibration.slope.tolist(),
             "offset": warner.calibration.offset.tolist(),
             "notice": {"on": warner.policy.on, "off": warner.policy.off},
-            "levels": warner.levels,
+            "levels": [level.model_dump() for level in warner.levels],
             "simulated_training": True,
         },
     }

@@ -119,13 +119,11 @@ class FaultModel:
     def opinion(self, case: Case) -> Opinion:
         """What the network says of a case."""
         chances, types, severity = (found[0] for found in self.predict(case.window[None][:, :, self._places]))
-        named = dict(zip(self.parameters.types, types.tolist(), strict=True))
-        faulty = sum(share for name, share in named.items() if name != NONE)
-        ranked = sorted(
-            ((name, share / max(faulty, 1e-9)) for name, share in named.items() if name != NONE), key=_share
-        )
-        said = [round(chance, 4) for chance in chances.tolist()]
-        sure, notice = max(share for name, share in named.items() if name != NONE), self.parameters.notice
+        shares = zip(self.parameters.types, types.tolist(), strict=True)
+        faults = {name: share for name, share in shares if name != NONE}
+        faulty, sure = sum(faults.values()), max(faults.values())
+        ranked = sorted(((name, share / max(faulty, 1e-9)) for name, share in faults.items()), key=_share)
+        said, notice = [round(chance, 4) for chance in chances.tolist()], self.parameters.notice
         level = max(diagnosis.level_of(said, self.parameters.levels), int(sure >= notice.on))
         unsure = not level and sure >= notice.off
         return Opinion(said, dict(ranked), round(float(severity), 4), level, unsure)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import torch
 from units import campaign, episodes_of, readings
 
 from bentos.artifact import open_artifact
+from bentos.fault.diagnosis import Level
 from bentos.fault.model import FaultModel, schema_fingerprint
 from bentos.fault.schema import Question
 from bentos.fault.windows import CHANNELS
@@ -56,7 +57,7 @@ def network(fleets: dict[str, list[Watched]], types: list[str]) -> Council:
 
 @pytest.fixture(scope="module")
 def artifact(network: Council, types: list[str], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    levels_said = [{"level": 2, "hours": 168, "probability": 0.3}]
+    levels_said = [Level(level=2, hours=168, probability=0.3)]
     place = tmp_path_factory.mktemp("fault") / "artifact"
     calibration = Calibration(np.ones(6), np.zeros(6))
     write_warning(place, Warner(network, calibration, types, Policy(0.5, 0.25), TINY, levels_said), folder, {})
@@ -201,13 +202,13 @@ def test_levels_are_worth_a_visit_and_hardly_ever_reached_by_healthy_units() -> 
     chances = np.tile(np.linspace(0, 1, 1001)[:, None], 6)
     healthy, none = np.zeros((1001, 6), np.float32), np.zeros(1001, np.float32)
     truth = Labels(healthy, np.ones((1001, 6), bool), none.astype(int), none == 0, none)
-    assert [(level["level"], level["hours"]) for level in levels(chances, truth)] == [
+    assert [(level.level, level.hours) for level in levels(chances, truth)] == [
         (2, 168),
         (3, 24),
         (4, 6),
     ]
-    assert {level["probability"] for level in levels(chances, truth)} == {0.995}
-    assert {level["probability"] for level in levels(chances / 100, truth)} == {0.1}
+    assert {level.probability for level in levels(chances, truth)} == {0.995}
+    assert {level.probability for level in levels(chances / 100, truth)} == {0.1}
 
 
 def test_a_notice_goes_by_the_fault_that_is_named_and_by_any_higher_level() -> None:
@@ -215,9 +216,7 @@ def test_a_notice_goes_by_the_fault_that_is_named_and_by_any_higher_level() -> N
     kinds = np.array([[0.2, 0.5, 0.3], [0.9, 0.1, 0.0], [0.9, 0.1, 0.0]])
     chances = np.full((3, 6), 0.1)
     chances[2, 4] = 0.7  # within 168 hours
-    said = warned(
-        at, chances, kinds, ["none", "F-FILTER", "F-FAN-BELT"], [{"level": 2, "hours": 168, "probability": 0.7}]
-    )
+    said = warned(at, chances, kinds, ["none", "F-FILTER", "F-FAN-BELT"], [Level(level=2, hours=168, probability=0.7)])
     assert said.score.tolist() == [0.5, 0.1, 1.0]
     assert said.code.tolist() == ["F-FILTER"] * 3
 
